@@ -1,0 +1,1 @@
+"""Unbraid: pull any sound out of a mixture."""

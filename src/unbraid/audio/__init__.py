@@ -1,0 +1,1 @@
+"""Sound in and out: signals, files, rates, spectrograms, windows."""

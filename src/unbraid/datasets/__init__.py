@@ -1,0 +1,1 @@
+"""Tracks, mixtures and the music that they are made of."""

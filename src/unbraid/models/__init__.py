@@ -1,0 +1,1 @@
+"""Separators: one file each."""
