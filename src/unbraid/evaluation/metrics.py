@@ -1,0 +1,284 @@
+"""How good a separation is: numbers in decibels, computed in float64.
+
+Every function takes its signals by keyword, estimate first, as tensors ``[..., N]`` of one shape (or shapes that
+broadcast), and answers with a float64 tensor ``[...]``. Silence is a signal whose samples are all exactly zero:
+
+- a silent reference makes every ratio to it undefined, so the answer is nan (use `false_output_db` there);
+- a silent estimate of a sounding reference scores the lower limit in SI-SDR, and 0 dB in SNR and SDR.
+
+Axes: S stems, C channels, N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+SI_SDR_LIMIT_DB = 70.0
+SNR_LIMIT_DB = 80.0
+SILENCE_DB = -120.0
+
+Metric = Callable[[Tensor, Tensor], Tensor]
+
+
+def si_sdr(*, estimate: Tensor, reference: Tensor, limit_db: float = SI_SDR_LIMIT_DB) -> Tensor:
+    """Scale-invariant signal-to-distortion ratio; the mean is not removed.
+
+    The reference is scaled to fit the estimate best; what is left is distortion. Source: Le Roux et al., "SDR -
+    half-baked or well done?", ICASSP 2019, eq. 4; limits as in the evaluation of TUSS (Saijo et al., ICASSP 2025).
+
+    Args:
+        estimate: ``[..., N]``.
+        reference: ``[..., N]``.
+        limit_db: answers are held within plus and minus this value.
+
+    Returns:
+        Decibels ``[...]``; nan where the reference is silent, minus the limit where only the estimate is.
+
+    Raises:
+        ValueError: if the lengths differ.
+
+    Example:
+        >>> reference = torch.tensor([1.0, 0.0, 1.0, 0.0])
+        >>> round(si_sdr(estimate=3 * (reference + torch.tensor([0.0, 0.1, 0.0, 0.1])), reference=reference).item(), 3)
+        20.0
+    """
+    estimate, reference = _pair(estimate, reference)
+    reference_energy = _energy(reference)
+    scale = (estimate * reference).sum(dim=-1) / reference_energy
+    target = scale[..., None] * reference
+    ratio = _ratio_db(_energy(target), _energy(estimate - target)).clamp(-limit_db, limit_db)
+    ratio = torch.where(_energy(estimate) == 0, -limit_db, ratio)
+    return torch.where(reference_energy == 0, torch.nan, ratio)
+
+
+def si_sdr_improvement(*, estimate: Tensor, reference: Tensor, mixture: Tensor) -> Tensor:
+    """How many decibels of SI-SDR the estimate is above the mixture taken as an estimate.
+
+    Returns:
+        Decibels ``[...]``; nan where the reference is silent.
+
+    Example:
+        >>> voice, noise = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+        >>> round(si_sdr_improvement(estimate=voice + 0.1 * noise, reference=voice, mixture=voice + noise).item(), 3)
+        20.0
+    """
+    return si_sdr(estimate=estimate, reference=reference) - si_sdr(estimate=mixture, reference=reference)
+
+
+def snr(*, estimate: Tensor, reference: Tensor, limit_db: float = SNR_LIMIT_DB) -> Tensor:
+    """Signal-to-noise ratio: energy of the reference over energy of the error, on the whole signal.
+
+    Nothing is scaled, so a wrong level costs. Source: the MUSDB scores of TUSS (Saijo et al., ICASSP 2025); its
+    epsilon of 1e-8 is a limit of 80 dB here.
+
+    Args:
+        estimate: ``[..., N]``.
+        reference: ``[..., N]``.
+        limit_db: answers are held within plus and minus this value.
+
+    Returns:
+        Decibels ``[...]``; nan where the reference is silent.
+
+    Raises:
+        ValueError: if the lengths differ.
+
+    Example:
+        >>> round(snr(estimate=torch.tensor([0.9, 0.0]), reference=torch.tensor([1.0, 0.0])).item(), 3)
+        20.0
+    """
+    estimate, reference = _pair(estimate, reference)
+    ratio = _ratio_db(_energy(reference), _energy(estimate - reference)).clamp(-limit_db, limit_db)
+    return torch.where(_energy(reference) == 0, torch.nan, ratio)
+
+
+def sdr(*, estimate: Tensor, reference: Tensor, limit_db: float = SNR_LIMIT_DB) -> Tensor:
+    """Whole-signal SDR of multichannel signals: energies are summed over channels before the ratio is taken.
+
+    Source: Mitsufuji et al., "Music Demixing Challenge 2021", eq. 1, without its epsilon.
+
+    Args:
+        estimate: ``[..., C, N]``.
+        reference: ``[..., C, N]``.
+        limit_db: answers are held within plus and minus this value.
+
+    Returns:
+        Decibels ``[...]``; nan where all channels of the reference are silent.
+
+    Raises:
+        ValueError: if the lengths differ.
+
+    Example:
+        >>> reference = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+        >>> round(sdr(estimate=reference + torch.tensor([[0.0, 0.0], [0.1, 0.0]]), reference=reference).item(), 3)
+        20.0
+    """
+    return snr(estimate=estimate.flatten(-2), reference=reference.flatten(-2), limit_db=limit_db)
+
+
+def false_output_db(*, estimate: Tensor, mixture: Tensor) -> Tensor:
+    """Energy of an estimate whose source is not there, relative to the mixture; lower is better.
+
+    Args:
+        estimate: ``[..., N]``, what a model answered to a prompt whose reference is silent.
+        mixture: ``[..., N]``.
+
+    Returns:
+        Decibels ``[...]``, held above -120; nan where the mixture is silent.
+
+    Raises:
+        ValueError: if the lengths differ.
+
+    Example:
+        >>> round(false_output_db(estimate=torch.tensor([0.1, 0.0]), mixture=torch.tensor([1.0, 0.0])).item(), 3)
+        -20.0
+    """
+    estimate, mixture = _pair(estimate, mixture)
+    level = _ratio_db(_energy(estimate), _energy(mixture)).clamp(min=SILENCE_DB)
+    return torch.where(_energy(mixture) == 0, torch.nan, level)
+
+
+def presence_auc(*, scores: Sequence[float], present: Sequence[bool]) -> float:
+    """Area under the ROC curve: the chance that a present source scores above an absent one; ties count half.
+
+    Args:
+        scores: one presence score per question.
+        present: whether the source was there.
+
+    Returns:
+        0..1; nan if there is no present or no absent source.
+
+    Raises:
+        ValueError: if the two differ in length, or a score is nan.
+
+    Example:
+        >>> presence_auc(scores=[0.9, 0.4, 0.4, 0.1], present=[True, True, False, False])
+        0.875
+    """
+    if len(scores) != len(present):
+        raise ValueError(f"{len(scores)} scores for {len(present)} questions: give one of each")
+    values = torch.as_tensor(scores, dtype=torch.float64)
+    if values.isnan().any():
+        raise ValueError("a presence score is nan: leave questions without a score out")
+    mask = torch.as_tensor(present, dtype=torch.bool)
+    positive, negative = values[mask], values[~mask].sort().values
+    if len(positive) == 0 or len(negative) == 0:
+        return float("nan")
+    below = torch.searchsorted(negative, positive, right=False)
+    not_above = torch.searchsorted(negative, positive, right=True)
+    wins = (below + not_above).double().sum() / 2
+    return float(wins / (len(positive) * len(negative)))
+
+
+def best_assignment(scores: Tensor) -> tuple[int, ...]:
+    """Give every reference an estimate of its own so that the sum of the scores is largest.
+
+    Exact, by dynamic programming over sets of estimates: ``R * 2**S`` steps.
+
+    Args:
+        scores: ``[S, R]``, estimate s judged against reference r, with ``R <= S``; nan counts as the same for all
+            estimates.
+
+    Returns:
+        For each reference the index of its estimate. Among equals the lower index goes first.
+
+    Raises:
+        ValueError: if there are more references than estimates.
+
+    Example:
+        >>> best_assignment(torch.tensor([[1.0, 9.0], [2.0, 8.0]]))
+        (1, 0)
+    """
+    n_estimates, n_references = scores.shape
+    if n_references > n_estimates:
+        raise ValueError(f"{n_references} references cannot share {n_estimates} estimates")
+    table = scores.double().nan_to_num(nan=0.0).tolist()
+    best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, ())}
+    for reference in range(n_references):
+        longer: dict[int, tuple[float, tuple[int, ...]]] = {}
+        for used, (total, order) in best.items():
+            for index in range(n_estimates):
+                key = used | 1 << index
+                candidate = total + table[index][reference]
+                if key != used and (key not in longer or candidate > longer[key][0]):
+                    longer[key] = (candidate, (*order, index))
+        best = longer
+    return max(best.values(), key=lambda entry: entry[0])[1]
+
+
+def assign_within_categories(
+    *, estimate: Tensor, reference: Tensor, categories: Sequence[str], metric: Metric
+) -> tuple[int, ...]:
+    """Match estimates to references, where only those of one category may change places.
+
+    Source: the evaluation of TUSS (Saijo et al., ICASSP 2025, section III-B). The permutation with the best mean
+    score is taken, in each category alone; several channels are judged together.
+
+    Args:
+        estimate: ``[S, N]`` or ``[S, C, N]``.
+        reference: of the same shape, in the same order of categories.
+        categories: S names, such as the prompts.
+        metric: called with estimate and reference ``[..., N]``; larger is better.
+
+    Returns:
+        For each reference the index of its estimate.
+
+    Raises:
+        ValueError: if the counts differ.
+
+    Example:
+        >>> sources = torch.eye(3)
+        >>> judge = lambda estimate, reference: snr(estimate=estimate, reference=reference)
+        >>> swapped = sources[[2, 1, 0]]
+        >>> names = ["speech", "sfx", "speech"]
+        >>> assign_within_categories(estimate=swapped, reference=sources, categories=names, metric=judge)
+        (2, 1, 0)
+    """
+    if not len(estimate) == len(reference) == len(categories):
+        raise ValueError(f"{len(estimate)} estimates, {len(reference)} references, {len(categories)} categories")
+    order = [0] * len(categories)
+    for category in dict.fromkeys(categories):
+        members = [index for index, name in enumerate(categories) if name == category]
+        scores = pairwise(estimate=estimate[members], reference=reference[members], metric=metric)
+        for place, choice in zip(members, best_assignment(scores), strict=True):
+            order[place] = members[choice]
+    return tuple(order)
+
+
+def pairwise(*, estimate: Tensor, reference: Tensor, metric: Metric) -> Tensor:
+    """Judge every estimate against every reference; channels are averaged.
+
+    Args:
+        estimate: ``[S, N]`` or ``[S, C, N]``.
+        reference: ``[R, N]`` or ``[R, C, N]``.
+        metric: called with estimate and reference ``[..., N]``.
+
+    Returns:
+        Scores ``[S, R]``; channels whose score is nan are left out of the average.
+
+    Example:
+        >>> judge = lambda estimate, reference: snr(estimate=estimate, reference=reference)
+        >>> pairwise(estimate=torch.eye(2), reference=torch.eye(2), metric=judge).diagonal()
+        tensor([80., 80.], dtype=torch.float64)
+    """
+    rows = []
+    for one in estimate:
+        scores = metric(one.expand_as(reference), reference)
+        rows.append(scores if scores.ndim == 1 else scores.nanmean(dim=-1))
+    return torch.stack(rows)
+
+
+def _pair(estimate: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    if estimate.shape[-1] != reference.shape[-1]:
+        raise ValueError(f"signals differ in length: {estimate.shape[-1]} and {reference.shape[-1]} samples")
+    return estimate.double(), reference.double()
+
+
+def _energy(signal: Tensor) -> Tensor:
+    return signal.square().sum(dim=-1)
+
+
+def _ratio_db(numerator: Tensor, denominator: Tensor) -> Tensor:
+    return 10 * torch.log10(numerator / denominator)
