@@ -1,1 +1,83 @@
-"""Unbraid: pull any sound out of a mixture."""
+"""Unbraid pulls any sound out of a mixture: point at the sound, get that sound, the rest, and how sure it is.
+
+The public names, and all of them. They are looked up when first used, so that importing the package (and asking
+the command line for help) does not import torch.
+
+Example:
+    >>> import torch
+    >>> song = Audio(torch.zeros(2, 44100), 44100)
+    >>> separation = separate(song, Prompts("vocals drums"), model="tuss-debug")
+    >>> list(separation.stems), separation.residual.samples.shape
+    (['vocals', 'drums'], torch.Size([2, 44100]))
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from unbraid.errors import (
+    AudioError,
+    AudioReadError,
+    AudioWriteError,
+    Cancelled,
+    DatasetError,
+    GuideError,
+    ModelError,
+    RecipeError,
+    UnbraidError,
+)
+
+if TYPE_CHECKING:
+    from unbraid.audio.signal import Audio
+    from unbraid.guides.kinds import Label, Prompts, Target
+    from unbraid.separation import Separation, Settings, separate, separate_stream
+    from unbraid.zoo import load_model
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Audio",
+    "AudioError",
+    "AudioReadError",
+    "AudioWriteError",
+    "Cancelled",
+    "DatasetError",
+    "GuideError",
+    "Label",
+    "ModelError",
+    "Prompts",
+    "RecipeError",
+    "Separation",
+    "Settings",
+    "Target",
+    "UnbraidError",
+    "__version__",
+    "load_model",
+    "separate",
+    "separate_stream",
+]
+
+_HOMES = {
+    "Audio": "unbraid.audio.signal",
+    "Label": "unbraid.guides.kinds",
+    "Prompts": "unbraid.guides.kinds",
+    "Separation": "unbraid.separation",
+    "Settings": "unbraid.separation",
+    "Target": "unbraid.guides.kinds",
+    "load_model": "unbraid.zoo",
+    "separate": "unbraid.separation",
+    "separate_stream": "unbraid.separation",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'unbraid' has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
