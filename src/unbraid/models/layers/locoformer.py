@@ -1,0 +1,222 @@
+"""TF-Locoformer blocks: attention and feed-forward along frequency, then along time.
+
+Source: TUSS section II-B and the TF-Locoformer paper that it builds on.
+
+Axes: B batch, T frames (tokens included), K bands, D features, R sequences, L positions, A attention width,
+H heads, C inner width of a feed-forward, k kernel.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+TILE = 512  # positions that are worked on at a time in inference, so that every temporary stays in the cache
+
+
+@dataclass(frozen=True)
+class FeedForwardConfig:
+    """Inner width C and kernel k of one SwiGLU feed-forward."""
+
+    width: int
+    kernel: int = 1
+
+
+@dataclass(frozen=True)
+class PathConfig:
+    """One path of a block: attention between two feed-forwards, or before a single one."""
+
+    n_heads: int
+    attention: int
+    feed_forward: tuple[FeedForwardConfig, ...]
+
+    def __post_init__(self) -> None:
+        if self.attention % self.n_heads or (self.attention // self.n_heads) % 2:
+            raise ValueError(f"attention width {self.attention} must be an even multiple of {self.n_heads} heads")
+        if len(self.feed_forward) not in (1, 2):
+            raise ValueError(f"a path has one or two feed-forwards, got {len(self.feed_forward)}")
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """A stack of equal blocks."""
+
+    n_blocks: int
+    frequency: PathConfig
+    time: PathConfig
+    time_first: bool = False
+
+
+class GroupedRmsNorm(nn.Module):
+    """Divide each of G groups of the features by its root mean square; always in float32."""
+
+    def __init__(self, n_features: int, n_groups: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        if n_features % n_groups:
+            raise ValueError(f"{n_features} features do not split into {n_groups} groups")
+        self.n_groups = n_groups
+        self.eps = eps
+        self.gain = nn.Parameter(torch.ones(n_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize ``[..., D]``."""
+        grouped = x.float().unflatten(-1, (self.n_groups, -1))
+        rms = torch.linalg.vector_norm(grouped, dim=-1, keepdim=True) / math.sqrt(grouped.shape[-1])
+        return (grouped / (rms + self.eps)).flatten(-2) * self.gain
+
+
+class Rope(nn.Module):
+    """Rotary positions of interleaved pairs, base 10000, counted from the start of the sequence.
+
+    Args:
+        head_width: features of one head, even.
+        round_positions: count positions in bfloat16, as the published models did in training: above 256 only
+            every second, above 512 every fourth position is then told apart.
+    """
+
+    def __init__(self, head_width: int, *, round_positions: bool = False) -> None:
+        super().__init__()
+        self.round_positions = round_positions
+        exponent = torch.arange(0, head_width, 2, dtype=torch.float32) / head_width
+        self.frequencies = nn.Parameter(10000.0**-exponent, requires_grad=False)
+
+    def forward(self, length: int) -> tuple[Tensor, Tensor]:
+        """Return cosine and sine ``[L, head_width / 2]`` in float32."""
+        positions = torch.arange(length, device=self.frequencies.device)
+        positions = positions.bfloat16().float() if self.round_positions else positions.float()
+        angles = positions[:, None] * self.frequencies.float()
+        return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn the pairs (0, 1), (2, 3) ... of ``[R, L, H, head_width]`` by the angles of their positions."""
+    cosine, sine = (part[:, None] for part in rotation)
+    even, odd = x.float().unflatten(-1, (-1, 2)).unbind(-1)
+    return torch.stack((even * cosine - odd * sine, odd * cosine + even * sine), dim=-1).flatten(-2).to(x.dtype)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention along the positions of ``[R, L, D]``."""
+
+    def __init__(self, n_features: int, path: PathConfig) -> None:
+        super().__init__()
+        self.n_heads = path.n_heads
+        self.qkv = nn.Linear(n_features, 3 * path.attention, bias=False)
+        self.out = nn.Linear(path.attention, n_features, bias=False)
+
+    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+        """Attend; ``rotation`` is what `Rope` gives for L."""
+        query, key, value = self.qkv(x).unflatten(-1, (3, self.n_heads, -1)).unbind(2)  # [R, L, H, A / H]
+        query, key = rotate(query, rotation), rotate(key, rotation)
+        query, key, value = (part.transpose(1, 2) for part in (query, key, value))
+        if torch.is_grad_enabled():  # the fused kernel's backward pass is slow on CPUs
+            with torch.autocast(x.device.type, enabled=False):  # scores stay as narrow as the queries are
+                scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+                attended = scores.softmax(-1) @ value
+        else:
+            attended = nn.functional.scaled_dot_product_attention(query, key, value)
+        return self.out(attended.transpose(1, 2).flatten(-2))
+
+
+class FeedForward(nn.Module):
+    """SwiGLU between a convolution and a transposed convolution along the positions.
+
+    Both are kept as matrix products: of the k neighbors of a position, side by side, and into them.
+    """
+
+    def __init__(self, n_features: int, config: FeedForwardConfig) -> None:
+        super().__init__()
+        self.kernel = config.kernel
+        self.expand = nn.Linear(config.kernel * n_features, 2 * config.width)
+        self.contract = nn.Linear(config.width, config.kernel * n_features, bias=False)
+        self.bias = nn.Parameter(torch.empty(n_features))
+        bound = 1 / math.sqrt(config.kernel * n_features)  # what a transposed convolution of this shape starts from
+        nn.init.uniform_(self.contract.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[R, L, D]`` to the same shape."""
+        margin = self.kernel - 1
+        length, n_features = x.shape[-2:]
+        if margin:
+            padded = nn.functional.pad(x, (0, 0, margin, margin))
+            x = torch.cat([padded[:, j : j + length + margin] for j in range(self.kernel)], dim=-1)
+        value, gate = self.expand(x).chunk(2, dim=-1)
+        spread = self.contract(value * nn.functional.silu(gate))
+        y = spread[:, margin:, :n_features]
+        for j in range(1, self.kernel):
+            y = y + spread[:, margin - j : margin - j + length, j * n_features : (j + 1) * n_features]
+        return y + self.bias
+
+
+class Path(nn.Module):
+    """Feed-forward, attention, feed-forward along one axis, each added to what came in."""
+
+    def __init__(self, n_features: int, n_groups: int, config: PathConfig) -> None:
+        super().__init__()
+        *first, last = config.feed_forward
+        self.before = nn.ModuleList(FeedForward(n_features, part) for part in first)
+        self.before_norm = nn.ModuleList(GroupedRmsNorm(n_features, n_groups) for _ in first)
+        self.attention = Attention(n_features, config)
+        self.attention_norm = GroupedRmsNorm(n_features, n_groups)
+        self.after = FeedForward(n_features, last)
+        self.after_norm = GroupedRmsNorm(n_features, n_groups)
+
+    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+        """Map ``[R, L, D]`` to the same shape; without gradients the sequences go through a few at a time."""
+        if torch.is_grad_enabled():
+            return self._whole(x, rotation)
+        n_sequences = max(1, TILE // x.shape[1])
+        return torch.cat([self._whole(tile, rotation) for tile in x.split(n_sequences)])
+
+    def _whole(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+        for norm, feed_forward in zip(self.before_norm, self.before, strict=True):
+            x = x + feed_forward(norm(x))
+        x = x + self.attention(self.attention_norm(x), rotation)
+        return x + self.after(self.after_norm(x))
+
+
+class Block(nn.Module):
+    """A path along the bands of each frame and a path along the frames of each band."""
+
+    def __init__(self, n_features: int, n_groups: int, config: StackConfig) -> None:
+        super().__init__()
+        self.time_first = config.time_first
+        self.frequency = Path(n_features, n_groups, config.frequency)
+        self.time = Path(n_features, n_groups, config.time)
+
+    def forward(self, x: Tensor, rotations: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]) -> Tensor:
+        """Map ``[B, T, K, D]`` to the same shape; rotations are those of frequency and of time."""
+        if self.time_first:
+            return self._along_frequency(self._along_time(x, rotations[1]), rotations[0])
+        return self._along_time(self._along_frequency(x, rotations[0]), rotations[1])
+
+    def _along_frequency(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+        return self.frequency(x.flatten(0, 1), rotation).view(x.shape)
+
+    def _along_time(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+        turned = x.transpose(1, 2)  # [B, K, T, D]
+        y = self.time(turned.flatten(0, 1), rotation)
+        return y.view(turned.shape).transpose(1, 2).contiguous()
+
+
+class Stack(nn.Module):
+    """Blocks in a row; all of them share one set of rotary positions per axis."""
+
+    def __init__(self, n_features: int, n_groups: int, config: StackConfig, *, round_positions: bool = False) -> None:
+        super().__init__()
+        paths = (config.frequency, config.time)
+        self.rope_frequency, self.rope_time = (
+            Rope(path.attention // path.n_heads, round_positions=round_positions) for path in paths
+        )
+        self.blocks = nn.ModuleList(Block(n_features, n_groups, config) for _ in range(config.n_blocks))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[B, T, K, D]`` to the same shape."""
+        rotations = self.rope_frequency(x.shape[2]), self.rope_time(x.shape[1])
+        for block in self.blocks:
+            x = block(x, rotations)
+        return x
