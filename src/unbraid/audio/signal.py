@@ -14,6 +14,14 @@ from torch import Tensor
 
 from unbraid.errors import AudioError
 
+_FULL_SCALE = {  # integer that stands for 0.0, and its distance to the one for 1.0
+    torch.int8: (0, 1 << 7),
+    torch.int16: (0, 1 << 15),
+    torch.int32: (0, 1 << 31),
+    torch.uint8: (1 << 7, 1 << 7),
+    torch.uint16: (1 << 15, 1 << 15),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Audio:
@@ -46,20 +54,27 @@ class Audio:
     def from_array(cls, array: Tensor | npt.ArrayLike, sample_rate: int) -> Audio:
         """Build from any array or tensor ``[N]`` or ``[C, N]``; integers are scaled to full scale 1.0.
 
-        The caller's data is never modified, and never shared when a conversion was needed.
+        Unsigned integers have their middle at zero, as in 8-bit WAV. The caller's data is never modified; a float32
+        tensor is shared, everything else copied.
+
+        Raises:
+            AudioError: if these are not real numbers, or integers that no recording has (64-bit, bool).
 
         Example:
             >>> Audio.from_array([0.0, 0.5], 8000).samples.shape
             torch.Size([1, 2])
         """
-        tensor = array.detach().cpu() if isinstance(array, Tensor) else torch.from_numpy(np.array(array))
+        tensor = array.detach().cpu() if isinstance(array, Tensor) else _as_tensor(array)
         if tensor.ndim == 1:
             tensor = tensor[None]
-        if tensor.is_complex():
-            raise AudioError("samples must be real numbers, got complex ones")
-        if not tensor.is_floating_point():
-            tensor = tensor.double() / -float(torch.iinfo(tensor.dtype).min or -1)
-        return cls(tensor.float(), sample_rate)
+        if tensor.is_floating_point():
+            return cls(tensor.float(), sample_rate)
+        if tensor.dtype not in _FULL_SCALE:
+            raise AudioError(
+                f"samples of type {tensor.dtype} have no full scale: use float32, or 16- or 32-bit integers"
+            )
+        middle, full_scale = _FULL_SCALE[tensor.dtype]
+        return cls(((tensor.double() - middle) / full_scale).float(), sample_rate)
 
     @property
     def n_channels(self) -> int:
@@ -75,3 +90,12 @@ class Audio:
     def duration(self) -> float:
         """Length in seconds."""
         return self.n_samples / self.sample_rate
+
+
+def _as_tensor(array: npt.ArrayLike) -> Tensor:
+    """Copy anything that NumPy understands, in the byte order of this machine."""
+    try:
+        copy = np.array(array)
+        return torch.from_numpy(copy.astype(copy.dtype.newbyteorder("="), copy=False))
+    except (TypeError, ValueError) as error:
+        raise AudioError(f"samples must be an array of numbers ({error}): check what was passed") from error
