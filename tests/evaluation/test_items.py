@@ -82,6 +82,12 @@ def test_a_musdb_song_is_read_and_its_mixture_is_the_sum(tmp_path: Path) -> None
         np.testing.assert_allclose(reference.samples.numpy(), stems[reference.prompt], atol=1e-6)
 
 
+def test_four_stems_without_a_mixture_file_are_no_musdb_song(tmp_path: Path) -> None:
+    for name in ("vocals", "drums", "bass", "other"):
+        write(tmp_path / f"{name}.wav")
+    assert read_item(tmp_path).item_set == "stems"
+
+
 def test_the_distributed_mixture_is_taken_on_demand(tmp_path: Path) -> None:
     write(tmp_path / "vocals.wav")
     write(tmp_path / "drums.wav", seed=1)

@@ -143,6 +143,6 @@ def test_averages_leave_out_what_is_undefined() -> None:
 
 def test_provenance_says_what_a_number_depends_on() -> None:
     found = provenance()
-    assert {"unbraid", "commit", "torch", "python", "processor", "cores", "threads"} <= set(found)
+    assert {"date", "unbraid", "commit", "torch", "python", "processor", "cores", "threads"} <= set(found)
     assert found["processor"]
     assert json.loads(json.dumps(found)) == found

@@ -22,7 +22,7 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -181,7 +181,7 @@ def read_item(folder: Path, *, distributed_mixture: bool = False) -> EvaluationI
         total = torch.stack([reference.samples for reference in references]).sum(dim=0)
     silent = tuple(name for name in samples if name not in sounding)
     name = str(metadata.get("id", folder.name))
-    return EvaluationItem(name, _item_set(metadata, files), rate, total, references, silent)
+    return EvaluationItem(name, _item_set(folder, metadata, files), rate, total, references, silent)
 
 
 def map_stems(names: Sequence[str], *, kind: str = "") -> dict[str, str]:
@@ -257,8 +257,8 @@ def _metadata(folder: Path) -> dict[str, Any]:
     return values
 
 
-def _item_set(metadata: Mapping[str, Any], files: Mapping[str, Path]) -> str:
-    if set(files) == MUSDB_STEMS:
+def _item_set(folder: Path, metadata: Mapping[str, Any], names: Collection[str]) -> str:
+    if set(names) == MUSDB_STEMS and (folder / "mixture.wav").is_file():
         return "musdb"
     return "/".join(str(metadata[name]) for name in ("part", "kind") if name in metadata) or "stems"
 

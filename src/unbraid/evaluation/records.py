@@ -14,6 +14,7 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -183,8 +184,9 @@ def mean_of(values: Sequence[float | None]) -> float | None:
 
 @functools.cache
 def provenance() -> dict[str, Any]:
-    """Say what this program and machine are: versions, commit of the checkout if it is one, processor, threads."""
+    """Say what this program and machine are: date, versions, commit of a checkout, processor, threads."""
     return {
+        "date": date.today().isoformat(),
         "unbraid": version("unbraid"),
         "commit": _commit(),
         "torch": torch.__version__,
