@@ -4,9 +4,10 @@ The public names, and all of them. They are looked up when first used, so that i
 the command line for help) does not import torch.
 
 Example:
-    >>> import torch
-    >>> song = Audio(torch.zeros(2, 44100), 44100)
-    >>> separation = separate(song, Prompts("vocals drums"), model="tuss-debug")
+    >>> import numpy, unbraid
+    >>> from unbraid.zoo import debug_model
+    >>> silence = numpy.zeros((2, 44100))
+    >>> separation = unbraid.separate(silence, unbraid.Prompts("vocals drums"), model=debug_model(), sample_rate=44100)
     >>> list(separation.stems), separation.residual.samples.shape
     (['vocals', 'drums'], torch.Size([2, 44100]))
 """
