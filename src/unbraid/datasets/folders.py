@@ -8,7 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import soundfile
+
 from unbraid.datasets.taxonomy import PROMPTS, is_mixture, prompt_of
+from unbraid.datasets.track import FileStore, Source
 from unbraid.errors import DatasetError
 
 AUDIO_SUFFIXES = frozenset(
@@ -34,7 +37,8 @@ def read_folder(path: Path) -> list[StemFile]:
 
     A ``.csv`` file is a table. In a folder, the folders that hold audio files directly decide: if the names
     of all of them are those of stems (``drums``, ``vocals``), and the files inside are not, they are one
-    folder per stem; otherwise every one is a song, and its files are named for their stems.
+    folder per stem; otherwise every one is a song, and its files are named for their stems, or listed in a
+    ``metadata.yaml`` as in Slakh2100.
 
     Args:
         path: the folder or table.
@@ -54,18 +58,26 @@ def read_folder(path: Path) -> list[StemFile]:
 def read_song_folders(path: Path) -> list[StemFile]:
     """Read folders of songs, at any depth: ``song/vocals.wav``, ``song/drums.wav`` and so on.
 
-    Mixtures beside the stems are left out. The folder itself may be the only song.
+    Mixtures beside the stems are left out. The folder itself may be the only song. Songs laid out like
+    Slakh2100 (``song/metadata.yaml``, ``song/stems/S00.flac``) are understood too.
 
     Raises:
-        DatasetError: if there is no audio file, or the name of one says no stem.
+        DatasetError: if there is no audio file, or it is not clear which stem one is.
     """
     stems = []
-    for folder, files in _audio_folders(path).items():
-        track = folder.relative_to(path).as_posix() if folder != path else path.resolve().name
+    folders = _audio_folders(path)
+    for folder, files in folders.items():
+        if (folder / "metadata.yaml").is_file() and folder / "stems" in folders:
+            continue
+        listed = folder.name == "stems" and (folder.parent / "metadata.yaml").is_file()
+        labels = _slakh_labels(folder.parent / "metadata.yaml") if listed else {}
+        song = folder.parent if listed else folder
+        track = song.relative_to(path).as_posix() if song != path else path.resolve().name
         for file in files:
             if len(files) > 1 and is_mixture(file.stem):
                 continue
-            stems.append(StemFile(file, f"{track}/{file.stem}", _prompt(file.stem, file), track))
+            prompt = _prompt(labels.get(file.stem, file.stem), file)
+            stems.append(StemFile(file, f"{track}/{file.stem}", prompt, track))
     return _with_unique_names(stems)
 
 
@@ -121,6 +133,42 @@ def read_table(path: Path) -> list[StemFile]:
         name = Path(cells["path"]).with_suffix("").as_posix()
         stems.append(StemFile(audio, name, prompt, cells.get("track") or name))
     return _with_unique_names(stems)
+
+
+def open_source(stem: StemFile) -> Source:
+    """Return a file as a source that is decoded piece by piece whenever it is drawn.
+
+    This suits small experiments; a pack is many times faster, and knows where each recording sounds.
+
+    Raises:
+        DatasetError: if the file cannot be read, or not from its middle.
+    """
+    try:
+        found = soundfile.info(stem.path)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise DatasetError(f"{stem.path}: cannot be read piece by piece ({error}): build a pack instead") from error
+    return Source(
+        name=stem.name,
+        prompt=stem.prompt,
+        sample_rate=found.samplerate,
+        n_samples=found.frames,
+        store=FileStore(stem.path),
+        n_channels=found.channels,
+        track=stem.track,
+    )
+
+
+def _slakh_labels(path: Path) -> dict[str, str]:
+    """Return the instrument class of each stem in a track of Slakh2100."""
+    try:
+        import yaml
+    except ModuleNotFoundError as error:
+        raise DatasetError(f"{path}: reading it needs PyYAML: pip install 'unbraid[render]'") from error
+    try:
+        stems = yaml.safe_load(path.read_text(encoding="utf-8"))["stems"]
+        return {name: str(stem["inst_class"]) for name, stem in stems.items()}
+    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        raise DatasetError(f"{path}: it does not list stems as Slakh2100 does ({error}): repair it") from error
 
 
 def _audio_folders(path: Path) -> dict[Path, list[Path]]:

@@ -138,6 +138,7 @@ class PackWriter:
         track: str = "",
         spans: tuple[tuple[int, int], ...] = (),
         band_rate: int = 0,
+        train_only: bool = False,
     ) -> None:
         """Add a recording; spans count samples of the converted recording (see ``Source`` for the words).
 
@@ -159,6 +160,7 @@ class PackWriter:
                 "n_samples": converted.n_samples,
                 "n_channels": converted.n_channels,
                 "spans": spans,
+                "train_only": train_only,
                 "offset": self._n_written,
                 "scale": peak / FULL_SCALE,
             },
@@ -194,6 +196,7 @@ class PackWriter:
                 "n_samples": min(entry["n_samples"] for entry in entries),
                 "n_channels": entries[0]["n_channels"],
                 "spans": spans,
+                "train_only": any(entry["train_only"] for entry in entries),
                 "layers": layers,
             },
         )
@@ -251,6 +254,7 @@ def read_pack(path: Path) -> list[Source]:
                 n_channels=entry["n_channels"],
                 track=f"{index['name']}/{entry['track']}",
                 spans=tuple((start, stop) for start, stop in entry["spans"]),
+                train_only=entry["train_only"],
             )
         )
     return sources

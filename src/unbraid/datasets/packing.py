@@ -31,20 +31,22 @@ class PackSettings:
         activity: which windows of instruments are kept; None keeps each recording whole.
         music_mixes: whether the sum of each song's instruments is added as ``music-mix``, with and without
             vocals.
+        train_only: beginnings of the names of tracks that are never held out for validation.
     """
 
     sample_rate: int | None = None
     channel: ChannelChoice = ChannelChoice.FIRST
     activity: ActivityRule | None = MUSDB_ACTIVITY
     music_mixes: bool = True
+    train_only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PackReport:
-    """What a pack was built from: how many recordings, and the names of those left out as silent."""
+    """What a pack was built from: how many recordings, and the names of those left out because they hardly sound."""
 
     n_sources: int
-    silent: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 def build_pack(
@@ -100,6 +102,7 @@ def add_song(writer: PackWriter, song: Sequence[tuple[StemFile, Audio]], *, sett
             track=stem.track,
             spans=() if whole else spans,
             band_rate=audio.sample_rate,
+            train_only=stem.track.startswith(settings.train_only),
         )
         if stem.prompt in INSTRUMENTS:
             instruments[stem.name] = (stem.prompt, converted)

@@ -30,6 +30,7 @@ from unbraid.errors import DatasetError
 PHRASE_SECONDS = 12.0
 AMBIENCE_SECONDS = 8.0
 NOTES_PER_PHRASE = 3
+TRAIN_ONLY = ("multitrack", "singing_", "mixed_sms_tools")
 
 
 class Use(Enum):
@@ -153,13 +154,15 @@ def pack_recordings(
     Args:
         path: the folder of folders.
         pack: the pack to make; it must not exist.
-        settings: how; without a sample rate, phrases have 44.1 kHz.
+        settings: how; without a sample rate, phrases have 44.1 kHz. The few songs and singers are kept in
+            training in any case.
         progress: called with the fraction done.
 
     Raises:
         DatasetError: if the pack exists or there are no recordings.
     """
-    chosen = settings or PackSettings()
+    given = settings or PackSettings()
+    chosen = replace(given, train_only=given.train_only + TRAIN_ONLY)
     recordings = find_recordings(path)
     silent: list[str] = []
     n_done = n_sources = 0

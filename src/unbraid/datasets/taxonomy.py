@@ -81,7 +81,7 @@ _WORDS: dict[str, str] = {
         environment environmental soundscape backgrounds
     """,
     "sfx": "sfx fx effect effects foley event events impact impacts hit hits",
-    "music-mix": "music musicbg musicmix mixture mix song master soundtrack score mx fullmix backing accompaniment",
+    "music-mix": "music musicbg musicmix mixture mix master soundtrack score mx fullmix backing accompaniment",
 }
 
 _PROMPT_OF_PHRASE = {phrase: prompt for prompt, phrases in _PHRASES.items() for phrase in phrases}

@@ -75,6 +75,7 @@ class Source:
             between training and validation. Empty means the source's own name.
         spans: the pieces (start, stop), in samples, where the source sounds; empty means all of it. Each
             counts as one item when items are drawn.
+        train_only: whether it is never held out for validation, because there are too few like it.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Source:
     n_channels: int = 1
     track: str = ""
     spans: tuple[tuple[int, int], ...] = ()
+    train_only: bool = False
 
     def __post_init__(self) -> None:
         if self.n_samples <= 0 or self.sample_rate <= 0:
@@ -177,16 +179,14 @@ class SourcePool:
         """Return the sources of a prompt in a track."""
         return self._tracks.get((track, prompt), [])
 
-    def split(
-        self, held_out: float, *, kept: tuple[str, ...] = (), salt: str = "unbraid"
-    ) -> tuple[SourcePool, SourcePool]:
+    def split(self, held_out: float, *, salt: str = "unbraid") -> tuple[SourcePool, SourcePool]:
         """Divide into training and validation; every track goes to one side, by a hash of its name.
 
-        Adding sources never moves others from one side to the other.
+        Adding sources never moves others from one side to the other. Sources that are for training only
+        never go to validation.
 
         Args:
             held_out: expected fraction of the tracks that goes to validation, in 0..1.
-            kept: beginnings of the names of tracks that all stay in training, where there are too few to share.
             salt: another one gives another division.
 
         Raises:
@@ -194,7 +194,7 @@ class SourcePool:
         """
         sides: tuple[list[Source], list[Source]] = ([], [])
         for source in self.sources.values():
-            validation = not source.track.startswith(kept) and is_held_out(source.track, held_out, salt=salt)
+            validation = not source.train_only and is_held_out(source.track, held_out, salt=salt)
             sides[validation].append(source)
         if not all(sides):
             raise DatasetError(f"holding out {held_out} of the tracks leaves a side empty: change it or add tracks")
