@@ -1,0 +1,321 @@
+"""How fast TUSS is, next to what this machine can do: ``python benchmarks/speed.py --help``.
+
+Every row runs in a process of its own, so that its peak memory is its own. The columns are explained in
+docs/evaluation.md, section "Speed".
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from unbraid.separation import Settings, separate
+
+from unbraid.audio.signal import Audio
+from unbraid.evaluation.records import provenance
+from unbraid.guides.kinds import Label, Target
+from unbraid.models.layers.locoformer import PathConfig, StackConfig
+from unbraid.models.tuss import PRESETS, Tuss, TussConfig
+
+PROMPTS = ("vocals", "drums", "bass", "other", "speech", "sfx")
+PRECISIONS = ("fp32", "bf16")
+MATRIX = 2048
+SONG_PRESET = "tuss-small"
+SONG_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement; rates in GFLOP per second, memory in MiB, error in decibels."""
+
+    preset: str
+    n_prompts: int
+    precision: str
+    path: str
+    n_channels: int
+    audio_seconds: float
+    seconds: float
+    gflop_per_audio_second: float
+    matrix_rate: float
+    peak_mib: float
+    error_db: float | None
+    threads: int
+    provenance: dict[str, object]
+
+    @property
+    def real_time_factor(self) -> float:
+        """Seconds of computing per second of audio."""
+        return self.seconds / self.audio_seconds
+
+    @property
+    def rate(self) -> float:
+        """Useful arithmetic per second of computing, in GFLOP."""
+        return self.gflop_per_audio_second / self.real_time_factor
+
+
+def path_flop(config: PathConfig, *, n_features: int, n_sequences: int, length: int) -> float:
+    """Count the arithmetic of one path over all sequences, two operations per multiplication."""
+    total = 0.0
+    for part in config.feed_forward:
+        total += 3 * (length + part.kernel - 1) * part.kernel * n_features * part.width
+    total += 4 * length * n_features * config.attention + 2 * length**2 * config.attention
+    return 2 * n_sequences * total
+
+
+def stack_flop(config: StackConfig, *, n_features: int, n_bands: int, length: int) -> float:
+    """Count the arithmetic of a stack over one spectrogram."""
+    frequency = path_flop(config.frequency, n_features=n_features, n_sequences=length, length=n_bands)
+    along_time = path_flop(config.time, n_features=n_features, n_sequences=n_bands, length=length)
+    return config.n_blocks * (frequency + along_time)
+
+
+def network_flop(config: TussConfig, *, n_frames: int, n_prompts: int) -> float:
+    """Count the arithmetic of the matrix products of one mono pass, computed in the straightforward way.
+
+    Transforms, norms, activations and masks are not counted, nor is anything computed twice.
+    """
+    n_features, n_bands = config.n_features, len(config.bands)
+    prompted = bool(config.prompts)
+    n_tokens = n_prompts + int(config.sos) if prompted else 0
+    n_streams = n_prompts if prompted else 1
+    n_outputs = max(1, len(config.outputs))
+    inner = config.expansion * n_features
+    encoder = 2 * n_frames * sum(2 * width * n_features for width in config.bands)
+    decoder = 2 * n_frames * sum(
+        n_features * inner + inner**2 + inner * 4 * width * n_outputs for width in config.bands
+    )  # fmt: skip
+    cross = stack_flop(config.cross, n_features=n_features, n_bands=n_bands, length=n_frames + n_tokens)
+    extraction = stack_flop(config.extraction, n_features=n_features, n_bands=n_bands, length=n_frames)
+    presence = 2 * n_prompts * (n_features**2 + n_features) if config.presence else 0
+    return encoder + cross + n_streams * (extraction + decoder) + presence
+
+
+def n_frames(config: TussConfig, n_samples: int) -> int:
+    """Return the number of frames of a window."""
+    return -(-n_samples // config.hop_length) + 1
+
+
+def matrix_rate(repeats: int = 5) -> float:
+    """Measure this machine's fp32 matrix product: the best of several, in GFLOP per second."""
+    left, right = torch.randn(2, MATRIX, MATRIX)
+    return 2 * MATRIX**3 / best_time(lambda: left @ right, repeats) / 1e9
+
+
+def best_time(work: Callable[[], object], repeats: int) -> float:
+    """Return the shortest time of several runs after one that warms up, in seconds."""
+    work()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def peak_mib() -> float:
+    """Return the highest resident memory of this process so far."""
+    scale = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 2**20
+
+
+def targets_for(config: TussConfig, n_prompts: int) -> list[Target]:
+    """Return as many targets as asked for, that the network knows and that go together."""
+    names = config.outputs or PROMPTS
+    return [Target(name, Label(name)) for name in names[:n_prompts]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one row measures."""
+
+    preset: str
+    n_prompts: int
+    precision: str
+    path: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something to time: it is called with a precision; GFLOP count one second of audio."""
+
+    run: Callable[[str], Tensor]
+    gflop: float
+    n_channels: int
+
+
+def network_work(job: Job) -> Work:
+    """Prepare the network alone, on one mono window of noise."""
+    config = PRESETS[job.preset]
+    model, mixture = make_model(config), make_noise(1, job.seconds, config.sample_rate)[None]
+    condition = model.condition(targets_for(config, job.n_prompts))
+
+    def run(precision: str) -> Tensor:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            return model(mixture, condition).stems
+
+    flop = network_flop(config, n_frames=n_frames(config, mixture.shape[-1]), n_prompts=job.n_prompts)
+    return Work(run, flop / job.seconds / 1e9, n_channels=1)
+
+
+def song_work(job: Job) -> Work:
+    """Prepare `unbraid.separate` on stereo noise at 44.1 kHz: windows, overlap and resampling included."""
+    config = PRESETS[job.preset]
+    model, targets = make_model(config), targets_for(config, job.n_prompts)
+    mixture = Audio(make_noise(2, job.seconds, 44100), 44100)
+
+    def run(precision: str) -> Tensor:
+        stems = separate(mixture, targets, model=model, settings=Settings(precision=precision)).stems
+        return torch.stack([stem.samples for stem in stems.values()])
+
+    n_passes = 1 if config.channel_mode == "mid" else 2
+    frames = n_frames(config, round(config.segment * config.sample_rate))
+    flop = n_passes * network_flop(config, n_frames=frames, n_prompts=job.n_prompts)
+    return Work(run, flop / config.segment / 1e9, n_channels=2)
+
+
+PATHS = {"network": network_work, "separate": song_work}
+
+
+def measure_here(job: Job, repeats: int) -> Row:
+    """Measure one row in this process; the matrix product is timed before and after, and the better rate counts."""
+    rate = matrix_rate()
+    work = PATHS[job.path](job)
+    elapsed = best_time(lambda: work.run(job.precision), repeats)
+    peak = peak_mib()
+    error = None if job.precision == "fp32" else error_db(work.run(job.precision), work.run("fp32"))
+    return Row(
+        preset=job.preset,
+        n_prompts=job.n_prompts,
+        precision=job.precision,
+        path=job.path,
+        n_channels=work.n_channels,
+        audio_seconds=job.seconds,
+        seconds=elapsed,
+        gflop_per_audio_second=work.gflop,
+        matrix_rate=max(rate, matrix_rate()),
+        peak_mib=peak,
+        error_db=error,
+        threads=torch.get_num_threads(),
+        provenance=dict(provenance()),
+    )
+
+
+def make_model(config: TussConfig) -> Tuss:
+    """Build a network with random weights: speed does not depend on them."""
+    torch.manual_seed(0)
+    return Tuss(config).eval()
+
+
+def make_noise(n_channels: int, seconds: float, sample_rate: int) -> Tensor:
+    """Make quiet noise ``[C, N]``, always the same."""
+    generator = torch.Generator().manual_seed(1)
+    return 0.1 * torch.randn(n_channels, round(seconds * sample_rate), generator=generator)
+
+
+def error_db(estimate: Tensor, reference: Tensor) -> float:
+    """Return the energy of the difference relative to the reference, in decibels."""
+    difference = (estimate.double() - reference.double()).square().sum()
+    return float(10 * torch.log10(difference / reference.double().square().sum()))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Write the rows as a Markdown table, each bf16 row with its gain over the fp32 row, and the machine below."""
+    slow = {(row.preset, row.n_prompts, row.path): row.seconds for row in rows if row.precision == "fp32"}
+    lines = [
+        "| preset | path | prompts | precision | seconds | real-time factor | GFLOP / s of audio | GFLOP / s "
+        "| matrix product GFLOP / s | ratio | times fp32 | peak MiB | error dB |",
+        "|---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        reference = slow.get((row.preset, row.n_prompts, row.path))
+        gain = f"{reference / row.seconds:.2f}" if reference and row.precision != "fp32" else ""
+        error = "" if row.error_db is None else f"{row.error_db:.1f}"
+        lines.append(
+            f"| {row.preset} | {row.path}, {row.n_channels} ch, {row.audio_seconds:g} s | {row.n_prompts} "
+            f"| {row.precision} | {row.seconds:.3f} | {row.real_time_factor:.3f} | {row.gflop_per_audio_second:.1f} "
+            f"| {row.rate:.1f} | {row.matrix_rate:.1f} | {row.rate / row.matrix_rate:.2f} | {gain} "
+            f"| {row.peak_mib:.0f} | {error} |"
+        )
+    machines = dict.fromkeys(json.dumps(row.provenance, sort_keys=True) for row in rows)
+    return "\n".join([*lines, "", *(f"- made by: `{machine}`" for machine in machines)])
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read the rows of earlier runs; a later measurement of the same thing replaces the earlier one."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    rows = [Row(**json.loads(line)) for line in lines]
+    return list({(row.preset, row.n_prompts, row.precision, row.path): row for row in rows}.values())
+
+
+def plan(arguments: argparse.Namespace) -> list[Job]:
+    """List the rows to measure."""
+    jobs = []
+    for preset in arguments.presets:
+        outputs = PRESETS[preset].outputs
+        counts = [len(outputs)] if outputs else arguments.prompts
+        jobs += [
+            Job(preset, count, precision, "network", arguments.seconds)
+            for count in counts
+            for precision in arguments.precision
+        ]
+    if arguments.song:
+        jobs += [Job(SONG_PRESET, 4, precision, "separate", SONG_SECONDS) for precision in arguments.precision]
+    return jobs
+
+
+def measure(job: Job, arguments: argparse.Namespace) -> Row:
+    """Measure one row in a process of its own."""
+    options = ["--threads", str(arguments.threads), "--repeats", str(arguments.repeats)]
+    command = [sys.executable, __file__, "--row", json.dumps(asdict(job)), *options]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return Row(**json.loads(answer.stdout.splitlines()[-1]))
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Measure the speed of TUSS next to this machine's matrix product.")
+    parser.add_argument("--presets", nargs="*", default=list(PRESETS), choices=list(PRESETS), metavar="NAME")
+    parser.add_argument("--prompts", nargs="+", type=int, default=[2, 4], metavar="N", help="at most 6")
+    parser.add_argument("--precision", nargs="+", default=list(PRECISIONS), choices=PRECISIONS)
+    parser.add_argument("--seconds", type=float, default=6.0, help="length of the mono window")
+    parser.add_argument("--repeats", type=int, default=3, help="the best of so many runs counts")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--no-song", dest="song", action="store_false", help="leave out 30 s of stereo, whole way")
+    parser.add_argument("--out", type=Path, help="add rows to this JSON-lines file; the table then shows all of it")
+    parser.add_argument("--row", help=argparse.SUPPRESS)
+    chosen = parser.parse_args(arguments)
+    if not all(1 <= count <= len(PROMPTS) for count in chosen.prompts):
+        parser.error(f"--prompts takes counts from 1 to {len(PROMPTS)}")
+    return chosen
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = parse()
+    torch.set_num_threads(arguments.threads)
+    if arguments.row:
+        print(json.dumps(asdict(measure_here(Job(**json.loads(arguments.row)), arguments.repeats))))
+        return
+    rows = []
+    for job in plan(arguments):
+        row = measure(job, arguments)
+        print(f"{job.preset} {job.n_prompts} {job.precision} {job.path}: {row.seconds:.3f} s", file=sys.stderr)
+        rows.append(row)
+        if arguments.out:
+            with arguments.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(row)) + "\n")
+    print(table(read_rows(arguments.out) if arguments.out else rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,340 @@
+"""The examinations: what is asked of a model, and how its answers are scored.
+
+One protocol so far, ``tuss``, after Saijo et al., "Task-aware unified source separation", ICASSP 2025, section IV,
+in three modes:
+
+- all prompts: every source of the mixture is asked for at once (rows L5 and L6 of Table III);
+- single prompt: one pass per category, its duplicates together (rows L5s and L6s);
+- absent prompt: beside the sources that are there, one is asked for that is not; its answer should be silence.
+
+Everything goes through `unbraid.separation.separate`, the one way in.
+
+Axes: S stems, C channels, N samples.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+
+from unbraid.audio.signal import Audio
+from unbraid.errors import GuideError
+from unbraid.evaluation import metrics
+from unbraid.evaluation.items import EvaluationItem, ItemSource, Reference
+from unbraid.evaluation.records import Record, RecordFile, SourceScore, finite, mean_of, pass_key, provenance
+from unbraid.guides.kinds import Label, Target
+from unbraid.models.separator import Separator
+from unbraid.models.tuss import CONTRADICTIONS, PROMPTS
+from unbraid.separation import Settings, separate
+
+PROTOCOL = "tuss"
+
+
+class Mode(StrEnum):
+    """How a model is asked."""
+
+    ALL = "all-prompts"
+    SINGLE = "single-prompt"
+    ABSENT = "absent-prompt"
+
+
+@dataclass(frozen=True, eq=False)
+class Contestant:
+    """A model under examination.
+
+    Args:
+        name: what it is called in records and tables.
+        model: any separator whose vocabulary are prompts, or which numbers its outputs.
+        weights: SHA-256 of its weights file, or of its tensors and config.
+    """
+
+    name: str
+    model: Separator
+    weights: str
+
+    @classmethod
+    def enter(cls, name: str, model: Separator, *, weights: str | None = None) -> Contestant:
+        """Put a model in evaluation mode; where there is no hash of a file, take that of its tensors and config."""
+        return cls(name, model.eval(), weights or hash_weights(model))
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether the outputs stand for nothing, and are matched freely (networks trained with free permutation)."""
+        outputs = self.model.vocabulary
+        if not outputs or set(outputs) & set(PROMPTS):
+            return False
+        groups = self.model.condition([Target(name, Label(name)) for name in outputs]).groups
+        return tuple(sorted(index for group in groups for index in group)) == tuple(range(len(outputs)))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an evaluation does.
+
+    Args:
+        modes: in this order.
+        settings: of the separation.
+        seed: of anything random in the making of the items; a part of every record.
+    """
+
+    modes: tuple[Mode, ...] = (Mode.ALL,)
+    settings: Settings = field(default_factory=Settings)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A pass that was not made, and why."""
+
+    model: str
+    mode: str
+    item: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All records of a run, those of earlier runs that it continued included, and what was left out."""
+
+    records: tuple[Record, ...]
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """What a model returned: names of the outputs, their samples ``[S, C, N]``, presence, and the time it took."""
+
+    names: tuple[str, ...]
+    stems: Tensor
+    presence: tuple[float | None, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One prompt of one pass, before it becomes a record."""
+
+    prompt: str
+    asked: tuple[str, ...]
+    seconds: float
+    sources: tuple[SourceScore, ...]
+
+
+def evaluate_tuss(
+    items: Sequence[ItemSource],
+    contestants: Sequence[Contestant],
+    *,
+    records: RecordFile,
+    plan: Plan = Plan(),
+    progress: Callable[[float], None] | None = None,
+) -> Evaluation:
+    """Examine models on items; passes that the file already holds are not repeated.
+
+    Args:
+        items: where the items are read from, one at a time.
+        contestants: models; every one gets every item.
+        records: the file that results go to as soon as they are there.
+        plan: modes, settings and seed.
+        progress: called with the fraction done, 0..1.
+
+    Returns:
+        The records of exactly these items, models and modes.
+
+    Raises:
+        DatasetError: if an item cannot be read.
+    """
+    found: list[Record] = []
+    skipped: list[Skipped] = []
+    for number, source in enumerate(items):
+        item = source.read()
+        for contestant in contestants:
+            for mode in plan.modes:
+                reason = _obstacle(contestant, mode, item)
+                if reason:
+                    skipped.append(Skipped(contestant.name, mode.value, item.name, reason))
+                    continue
+                found.extend(_examine(contestant, mode, item, plan=plan, records=records))
+        if progress is not None:
+            progress((number + 1) / len(items))
+    return Evaluation(tuple(found), tuple(skipped))
+
+
+def absent_prompts(present: Sequence[str], vocabulary: Sequence[str]) -> tuple[str, ...]:
+    """Return the prompts whose sound is surely not there: not asked for, and no part or whole of what is.
+
+    Example:
+        >>> absent_prompts(["speech", "sfx-mix"], ["speech", "sfx", "sfx-mix", "drums", "music-mix"])
+        ('drums', 'music-mix')
+    """
+    related = set(present)
+    for whole, parts in CONTRADICTIONS.items():
+        if whole in present:
+            related.update(parts)
+        if related & set(parts):
+            related.add(whole)
+    return tuple(name for name in vocabulary if name not in related)
+
+
+def hash_weights(model: Separator) -> str:
+    """Return the SHA-256 of a model's config and of all names, shapes and values of its state."""
+    digest = hashlib.sha256(repr(getattr(model, "config", None)).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _obstacle(contestant: Contestant, mode: Mode, item: EvaluationItem) -> str | None:
+    """Say why a model cannot be asked about an item; None if it can."""
+    if contestant.is_anonymous:
+        return _obstacle_of_outputs(len(contestant.model.vocabulary), mode, len(item.references))
+    unknown = [prompt for prompt in dict.fromkeys(item.prompts) if prompt not in contestant.model.vocabulary]
+    if unknown:
+        return f"it does not know {' '.join(unknown)}"
+    try:
+        contestant.model.condition([Target(name, Label(name)) for name in item.prompts])
+    except GuideError as error:
+        return str(error)
+    return None
+
+
+def _obstacle_of_outputs(n_outputs: int, mode: Mode, n_references: int) -> str | None:
+    """Say why a model whose outputs have no names cannot be asked; None if it can."""
+    if mode is not Mode.ALL:
+        return "its outputs have no names, so it cannot be asked for one"
+    if n_references > n_outputs:
+        return f"the item has {n_references} sources, and the model {n_outputs} outputs"
+    return None
+
+
+def _examine(
+    contestant: Contestant, mode: Mode, item: EvaluationItem, *, plan: Plan, records: RecordFile
+) -> tuple[Record, ...]:
+    """Make one pass over one item, or find it in the file."""
+    settings = asdict(plan.settings)
+    key = pass_key(
+        protocol=PROTOCOL, mode=mode, item=item.name, item_set=item.item_set, fingerprint=item.fingerprint,
+        model=contestant.name, weights=contestant.weights, settings=settings, seed=plan.seed,
+    )  # fmt: skip
+    finished = records.find(key)
+    if finished:
+        return finished
+    scored = list(_EXAMINERS[mode](contestant, item, plan.settings))
+    made = tuple(
+        Record(
+            key=key, block=len(scored), protocol=PROTOCOL, mode=mode.value, item_set=item.item_set, item=item.name,
+            fingerprint=item.fingerprint, prompt=one.prompt, asked=one.asked, model=contestant.name,
+            weights=contestant.weights, settings=settings, seed=plan.seed, n_channels=int(item.mixture.shape[0]),
+            sample_rate=item.sample_rate, duration=item.duration, seconds=one.seconds,
+            si_sdr=mean_of([score.si_sdr for score in one.sources]),
+            si_sdr_improvement=mean_of([_improvement(score) for score in one.sources]),
+            snr=mean_of([score.snr for score in one.sources]),
+            sdr=mean_of([score.sdr for score in one.sources]),
+            level_db=mean_of([score.level_db for score in one.sources]),
+            presence=mean_of([score.presence for score in one.sources]),
+            sources=one.sources, provenance=provenance(),
+        )
+        for one in scored
+    )  # fmt: skip
+    records.append(made)
+    return made
+
+
+def _all_prompts(contestant: Contestant, item: EvaluationItem, settings: Settings) -> Iterator[_Scored]:
+    asked = contestant.model.vocabulary if contestant.is_anonymous else item.prompts
+    answer = _ask(contestant, item, asked, settings)
+    yield from _score(item, item.references, answer, asked, free=contestant.is_anonymous)
+
+
+def _single_prompt(contestant: Contestant, item: EvaluationItem, settings: Settings) -> Iterator[_Scored]:
+    for prompt in dict.fromkeys(item.prompts):
+        references = tuple(reference for reference in item.references if reference.prompt == prompt)
+        asked = (prompt,) * len(references)
+        yield from _score(item, references, _ask(contestant, item, asked, settings), asked, free=False)
+
+
+def _absent_prompt(contestant: Contestant, item: EvaluationItem, settings: Settings) -> Iterator[_Scored]:
+    for prompt in absent_prompts(item.prompts, contestant.model.vocabulary):
+        asked = (*item.prompts, prompt)
+        answer = _ask(contestant, item, asked, settings)
+        score = SourceScore(
+            stems=(), estimate=answer.names[-1], si_sdr=None, si_sdr_mixture=None, snr=None, sdr=None,
+            level_db=_level(answer.stems[-1], item.mixture), presence=answer.presence[-1],
+        )  # fmt: skip
+        yield _Scored(prompt, asked, answer.seconds, (score,))
+
+
+_EXAMINERS: dict[Mode, Callable[[Contestant, EvaluationItem, Settings], Iterator[_Scored]]] = {
+    Mode.ALL: _all_prompts,
+    Mode.SINGLE: _single_prompt,
+    Mode.ABSENT: _absent_prompt,
+}
+
+
+def _ask(contestant: Contestant, item: EvaluationItem, prompts: Sequence[str], settings: Settings) -> _Answer:
+    """Separate the item's mixture; the outputs come in the order of the prompts."""
+    targets = [Target(name, Label(name)) for name in prompts]
+    mixture = Audio(item.mixture.clone(), item.sample_rate)
+    started = time.perf_counter()
+    separation = separate(mixture, targets, model=contestant.model, settings=settings)
+    seconds = time.perf_counter() - started
+    names = tuple(separation.stems)
+    stems = torch.stack([separation.stems[name].samples for name in names])
+    return _Answer(names, stems, tuple(separation.presence.get(name) for name in names), seconds)
+
+
+def _score(
+    item: EvaluationItem, references: Sequence[Reference], answer: _Answer, asked: Sequence[str], *, free: bool
+) -> Iterator[_Scored]:
+    """Match outputs with references, within a category or freely, and score each category."""
+    truth = torch.stack([reference.samples for reference in references])
+    if free:
+        order = metrics.best_assignment(metrics.pairwise(estimate=answer.stems, reference=truth, metric=_judge))
+    else:
+        order = metrics.assign_within_categories(
+            estimate=answer.stems, reference=truth, categories=asked, metric=_judge
+        )
+    scores = [
+        _score_source(reference, answer, index, item.mixture)
+        for reference, index in zip(references, order, strict=True)
+    ]
+    for prompt in dict.fromkeys(reference.prompt for reference in references):
+        members = tuple(
+            score for reference, score in zip(references, scores, strict=True) if reference.prompt == prompt
+        )
+        yield _Scored(prompt, tuple(asked), answer.seconds, members)
+
+
+def _score_source(reference: Reference, answer: _Answer, index: int, mixture: Tensor) -> SourceScore:
+    """Score one output against its reference; channels are scored alone and averaged, as in the paper."""
+    estimate, truth = answer.stems[index], reference.samples
+    return SourceScore(
+        stems=reference.stems,
+        estimate=answer.names[index],
+        si_sdr=finite(float(_judge(estimate, truth).nanmean())),
+        si_sdr_mixture=finite(float(_judge(mixture, truth).nanmean())),
+        snr=finite(float(metrics.snr(estimate=estimate, reference=truth).nanmean())),
+        sdr=finite(float(metrics.sdr(estimate=estimate, reference=truth))),
+        level_db=_level(estimate, mixture),
+        presence=answer.presence[index],
+    )
+
+
+def _judge(estimate: Tensor, reference: Tensor) -> Tensor:
+    return metrics.si_sdr(estimate=estimate, reference=reference)
+
+
+def _level(estimate: Tensor, mixture: Tensor) -> float | None:
+    return finite(float(metrics.false_output_db(estimate=estimate.flatten(), mixture=mixture.flatten())))
+
+
+def _improvement(score: SourceScore) -> float | None:
+    if score.si_sdr is None or score.si_sdr_mixture is None:
+        return None
+    return score.si_sdr - score.si_sdr_mixture

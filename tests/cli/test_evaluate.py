@@ -1,0 +1,110 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import typer
+from typer.testing import CliRunner
+
+from unbraid.audio.signal import Audio
+from unbraid.cli.evaluate import evaluate
+from unbraid.datasets.pack import PackWriter, read_pack
+from unbraid.datasets.track import SourcePool
+from unbraid.zoo import debug_model, save_weights
+
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "debug.safetensors"
+    save_weights(debug_model(), path)
+    return path
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    for seed, song in enumerate(("one", "two", "three")):
+        folder = tmp_path / "songs" / song
+        folder.mkdir(parents=True)
+        for number, stem in enumerate(("vocals", "drums")):
+            noise = 0.1 * np.random.default_rng(10 * seed + number).standard_normal(RATE // 2)
+            soundfile.write(folder / f"{stem}.flac", noise, RATE)
+    return tmp_path / "songs"
+
+
+def run(*arguments: object) -> str:
+    app = typer.Typer()
+    app.command()(evaluate)
+    result = CliRunner().invoke(app, ["tuss", *map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def records(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (out / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_tree_is_scored_in_all_modes_and_reported(songs: Path, weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    text = run("--data", songs, "-m", weights, "--out", out, "--single-prompt", "--absent")
+    found = records(out)
+    assert {(one["item"], one["mode"]) for one in found} == {
+        (item, mode) for item in ("one", "two", "three") for mode in ("all-prompts", "single-prompt", "absent-prompt")
+    }
+    assert {one["model"] for one in found} == {"debug"}
+    assert "| vocals | debug | 3 |" in text
+    assert str(out / "report.md") in text
+    report = (out / "report.md").read_text(encoding="utf-8")
+    for heading in ("Scores by prompt", "All prompts against", "Prompts that are not there", "Beside the paper"):
+        assert f"## {heading}" in report
+
+
+def test_a_second_call_adds_only_what_is_new(songs: Path, weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run("--data", songs, "-m", weights, "--out", out, "--tracks", 1, "--seed", 3)
+    first = (out / "results.jsonl").read_text(encoding="utf-8")
+    assert len({one["item"] for one in records(out)}) == 1
+    run("--data", songs, "-m", weights, "--out", out, "--seed", 3)
+    second = (out / "results.jsonl").read_text(encoding="utf-8")
+    assert second.startswith(first)
+    assert len({one["item"] for one in records(out)}) == 3
+    run("--data", songs, "-m", weights, "--out", out, "--seed", 3)
+    assert (out / "results.jsonl").read_text(encoding="utf-8") == second
+
+
+def test_models_stand_side_by_side(songs: Path, weights: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    save_weights(debug_model(seed=1), other)
+    out = tmp_path / "out"
+    text = run("--data", songs, "-m", weights, "-m", other, "--out", out, "--tracks", 1)
+    assert "| vocals | debug | 1 |" in text
+    assert "| vocals | other | 1 |" in text
+    assert len({one["weights"] for one in records(out)}) == 2
+
+
+def test_mixtures_are_drawn_from_a_pack(weights: Path, tmp_path: Path) -> None:
+    with PackWriter(tmp_path / "pack") as writer:
+        for number in range(4):
+            noise = 0.1 * torch.randn(1, RATE, generator=torch.Generator().manual_seed(number))
+            writer.add(f"voice-{number}", Audio(noise, RATE), prompt="speech")
+    out = tmp_path / "out"
+    run("--data", tmp_path / "pack", "-m", weights, "--out", out, "--tracks", 2, "--precision", "bf16")
+    found = records(out)
+    assert {one["item"] for one in found} == {"draw-0-00000", "draw-0-00001"}
+    assert {one["item_set"] for one in found} == {"drawn"}
+    assert {one["settings"]["precision"] for one in found} == {"bf16"}
+
+
+def test_only_held_out_tracks_are_drawn(weights: Path, tmp_path: Path) -> None:
+    with PackWriter(tmp_path / "pack") as writer:
+        for number in range(16):
+            noise = 0.1 * torch.randn(1, RATE, generator=torch.Generator().manual_seed(number))
+            writer.add(f"voice-{number}", Audio(noise, RATE), prompt="speech", track=f"speaker-{number}")
+    _, expected = SourcePool(read_pack(tmp_path / "pack")).split(0.5)
+    run("--data", tmp_path, "-m", weights, "--out", tmp_path / "out", "--tracks", 4, "--held-out", 0.5)
+    used = {stem for one in records(tmp_path / "out") for source in one["sources"] for stem in source["stems"]}
+    assert used
+    assert used <= set(expected.sources)
