@@ -23,6 +23,7 @@ Axes: B windows of a batch, S outputs, C channels, N samples of the recording, L
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -255,3 +256,37 @@ class _Adder:
             held[..., n_kept:] = 0.0
         self._start, self._n_held = start, n_kept
         return final
+
+
+class SampleQueue:
+    """Samples ``[rows, n]`` that wait, first in, first out.
+
+    Attributes:
+        n_samples: samples that wait.
+        n_rows: rows of the block that came last.
+    """
+
+    def __init__(self) -> None:
+        self.n_samples = 0
+        self.n_rows = 0
+        self._blocks: deque[Tensor] = deque()
+
+    def push(self, block: Tensor) -> None:
+        """Put a block at the end; it is kept, not copied."""
+        self.n_rows = len(block)
+        if block.shape[1]:
+            self._blocks.append(block)
+            self.n_samples += block.shape[1]
+
+    def pop(self, n_samples: int) -> Tensor:
+        """Take the first samples out, into memory of their own."""
+        taken, rest = [], n_samples
+        while rest:
+            block = self._blocks.popleft()
+            if block.shape[1] > rest:
+                self._blocks.appendleft(block[:, rest:])
+                block = block[:, :rest]
+            taken.append(block)
+            rest -= block.shape[1]
+        self.n_samples -= n_samples
+        return torch.cat(taken, dim=1)
