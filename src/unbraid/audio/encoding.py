@@ -11,6 +11,15 @@ CONTAINERS = ("wav", "flac", "ogg", "mp3")
 DEPTHS = {"wav": ("16", "24", "float"), "flac": ("16", "24"), "ogg": ("-",), "mp3": ("-",)}
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 MAX_CHANNELS = 8
+# Where the channels of a WAV file (left, right, center, low-frequency, back, sides) lie in Vorbis and Opus streams,
+# by their number: Vorbis I specification, section 4.3.9. Fewer than 3 and 4 channels lie alike.
+OGG_ORDER = {
+    3: (0, 2, 1),
+    5: (0, 2, 1, 3, 4),
+    6: (0, 2, 1, 5, 3, 4),
+    7: (0, 2, 1, 6, 5, 3, 4),
+    8: (0, 2, 1, 7, 5, 6, 3, 4),
+}
 MIN_RATE, MAX_RATE = 8000, 192_000
 
 
@@ -102,5 +111,8 @@ def check_holds(path: Path, encoding: Encoding, *, sample_rate: int, n_channels:
         raise AudioWriteError(f"{path}: MP3 holds at most 2 channels, not {n_channels}: use wav, flac or ogg")
     if encoding.container == "mp3" and sample_rate not in MP3_RATES:
         raise AudioWriteError(f"{path}: MP3 cannot hold {sample_rate} Hz: use wav, flac or ogg")
+    if encoding.container == "ogg" and n_channels == 6:
+        # libvorbis takes six channels for 5.1: it cuts the low-frequency channel off at 200 Hz and makes it louder
+        raise AudioWriteError(f"{path}: the Vorbis encoder damages the fourth of 6 channels: use wav or flac")
     if encoding.container == "flac" and sample_rate > 65_535 and sample_rate % 10:
         raise AudioWriteError(f"{path}: FLAC cannot hold {sample_rate} Hz: use wav or ogg")

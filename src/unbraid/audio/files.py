@@ -104,7 +104,9 @@ class AudioReader:
                 infinite (the message says at which second); if the reader is closed or has begun another iteration.
         """
         if block_samples <= 0 or start < 0:
-            raise AudioReadError(f"{self.path}: block_samples must be positive and start not negative")
+            raise AudioReadError(
+                f"{self.path}: got block_samples {block_samples} and start {start}: use 1 or more, and 0 or more"
+            )
         self._turn += 1
         return self._read_blocks(block_samples, start, min(self.n_samples, self.n_samples if stop is None else stop))
 

