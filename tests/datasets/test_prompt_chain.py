@@ -157,6 +157,14 @@ def test_only_leaves_out_prompts_and_their_groups(dice):
     assert {prompt for _ in range(500) for prompt in chain.draw(dice, 3)} == {"speech", "music-mix"}
 
 
+def test_at_most_bounds_how_often_a_prompt_occurs(dice):
+    chain = UNIFIED.at_most({"speech": 1, "sfx": 2, "drums": 5})
+    drawn = [chain.draw(dice, 4) for _ in range(3000)]
+    assert max(names.count("speech") for names in drawn) == 1
+    assert max(names.count("sfx") for names in drawn) == 2
+    assert max(names.count("drums") for names in drawn) == 1
+
+
 def test_rows_must_be_complete():
     with pytest.raises(DatasetError, match="b may follow a prompt but has no row"):
         PromptChain({"a": PromptRow(1.0, {"b": 1.0})}, gains_db={"a": (0.0, 0.0)})

@@ -72,6 +72,7 @@ def test_weights_go_by_the_longest_beginning(source, dice):
 def test_a_prompt_whose_weights_are_zero_is_not_there(source, dice):
     pool = SourcePool([source("a", "sfx"), source("b", "drums")], weights={"b": 0.0})
     assert pool.prompts == {"sfx"}
+    assert pool.n_sources == {"sfx": 1}
     with pytest.raises(DatasetError, match="no source of drums, only of sfx"):
         pool.draw(dice, "drums")
 

@@ -112,6 +112,14 @@ def test_a_missing_prompt_is_an_error_before_work_starts(source):
     TrainingSet(pool, replace(SETTINGS, chain=UNIFIED.only(["speech", "drums", "sfx-mix", "music-mix"])))
 
 
+def test_small_pools_are_not_asked_for_more_than_they_have(source):
+    pool = SourcePool([source(prompt, prompt, seed=number) for number, prompt in enumerate(UNIFIED.prompts)])
+    data = TrainingSet(pool, replace(SETTINGS, p_dropout=0.0, p_absent=0.0))
+    for step in range(100):
+        for draw in data.draw(step):
+            assert len(set(draw.prompts)) == len(draw.prompts)
+
+
 def test_draws_can_be_logged(pool):
     lines = [draw.to_json() for draw in TrainingSet(pool, SETTINGS).draw(0)]
     assert all(json.loads(line)["n_samples"] == 8000 for line in lines)

@@ -1,7 +1,9 @@
 """The random numbers of training mixtures, drawn before any mixing, so that every mixture can be replayed.
 
-Source: Saijo et al., ICASSP 2025 (TUSS), section IV, and its published training configuration. Absent prompts
-and stems taken from one song are additions of this project; both are off by default.
+Source: Saijo et al., ICASSP 2025 (TUSS), section IV, and its published training configuration. Where this
+differs: a recording, not only an item of it, is used once in a mixture; a piece counts as silent below a floor,
+not only where it is zero; a group without recordings is always built on the fly. Absent prompts, stems taken
+from one song, and sources of unequal rates are additions of this project; all three are off by default.
 """
 
 from __future__ import annotations
@@ -172,7 +174,8 @@ class _MixSampler:
         known = [prompt for prompt in rule.parts if prompt in self.pool.prompts]
         n_parts = N_PARTS[self.dice.weighted(_N_PARTS_CUMULATIVE)][0]
         prompts: list[str] = []
-        for _ in range(min(n_parts, len(known)) if rule.distinct else n_parts):
+        most = len(known) if rule.distinct else sum(self.pool.n_sources[prompt] for prompt in known)
+        for _ in range(min(n_parts, most)):
             prompts.append(known[self.dice.integer(len(known))])
             if rule.distinct:
                 known.remove(prompts[-1])

@@ -182,6 +182,19 @@ class PromptChain:
         groups = {name: rule for name, rule in self.groups.items() if name in prompts}
         return replace(self, rows=rows, groups=groups)
 
+    def at_most(self, counts: Mapping[str, int]) -> PromptChain:
+        """Return the chain with each prompt at most so often in a mixture; prompts not named stay as they are.
+
+        Example:
+            >>> UNIFIED.at_most({"speech": 2}).rows["speech"].max_count
+            2
+        """
+        rows = {
+            name: replace(row, max_count=min(row.max_count, counts.get(name, row.max_count)))
+            for name, row in self.rows.items()
+        }
+        return replace(self, rows=rows)
+
 
 def _rows(initial: Mapping[str, float], following: str, max_count: Mapping[str, int]) -> dict[str, PromptRow]:
     """Read a table whose first line names the columns and whose other lines name a row and its weights."""

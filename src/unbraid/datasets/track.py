@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
@@ -157,6 +158,14 @@ class SourcePool:
     def prompts(self) -> frozenset[str]:
         """The prompts that there are sources of."""
         return frozenset(prompt for prompt, cumulative in self._cumulative.items() if cumulative[-1] > 0)
+
+    @cached_property
+    def n_sources(self) -> dict[str, int]:
+        """The number of sources of each prompt that can be drawn."""
+        return {
+            prompt: sum(source.prompt == prompt and self._weight(source.name) > 0 for source in self.sources.values())
+            for prompt in self.prompts
+        }
 
     def __getitem__(self, name: str) -> Source:
         """Return a source by its name."""

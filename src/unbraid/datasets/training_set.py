@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count
 from multiprocessing import get_context, parent_process
 from threading import Thread
@@ -45,6 +46,8 @@ class Batch(NamedTuple):
 class TrainingSet:
     """Batches by their number, made when they are asked for.
 
+    No prompt occurs more often in a mixture than there are sources of it.
+
     Args:
         pool: the sources.
         settings: how mixtures are drawn.
@@ -69,11 +72,17 @@ class TrainingSet:
                 f"there is no source of {', '.join(sorted(missing))}: add recordings, or use chain.only(...)"
             )
 
+    @cached_property
+    def _fitted(self) -> MixSettings:
+        groups = self.settings.chain.groups
+        counts = {prompt: number for prompt, number in self.pool.n_sources.items() if prompt not in groups}
+        return replace(self.settings, chain=self.settings.chain.at_most(counts))
+
     def draw(self, step: int) -> tuple[MixDraw, ...]:
         """Return the draws of one batch."""
         state = np.random.SeedSequence((self.seed, step)).generate_state(1, np.uint64)[0]
         dice = Dice(torch.Generator().manual_seed(int(state >> np.uint64(1))))
-        return draw_batch(dice, self.pool, self.settings, self.batch_size)
+        return draw_batch(dice, self.pool, self._fitted, self.batch_size)
 
     def __getitem__(self, step: int) -> Batch:
         """Return one batch."""
