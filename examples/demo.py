@@ -52,7 +52,7 @@ def score(separation: unbraid.Separation, mixture: unbraid.Audio) -> list[Row]:
 def draw_table(rows: list[Row]) -> Table:
     """Put the rows into a table for the terminal."""
     table = Table("stem", title="Francium, taken apart")
-    for heading in ("duration s", "loudness LUFS", "level dBFS", "presence", "SI-SDR dB", "improvement dB"):
+    for heading in ("seconds", "LUFS", "dBFS", "presence", "SI-SDR dB", "SI-SDRi dB"):
         table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(
