@@ -14,6 +14,7 @@ import numpy as np
 from unbraid.datasets import writers
 from unbraid.datasets.instruments import INSTRUMENTS, Family, Instrument
 from unbraid.datasets.score import Bar, Chord, Note, Section
+from unbraid.datasets.seeds import seed_of
 from unbraid.datasets.styles import MODES, STYLES, Role, Seat, Style
 from unbraid.errors import DatasetError
 
@@ -102,14 +103,6 @@ class Part:
         return _LEVELS[self.draw.role] + self.draw.gain_db
 
 
-def _seed(generator: Generator | int) -> int:
-    if isinstance(generator, int):
-        return generator
-    from torch import randint  # the processes that only render start without torch
-
-    return int(randint(2**62, (), generator=generator))
-
-
 def _draw_part(rng: np.random.Generator, seat: Seat) -> PartDraw:
     name = str(rng.choice(seat.instruments))
     narrow = seat.role in (Role.DRUMS, Role.BASS, Role.LEAD)
@@ -143,7 +136,7 @@ def draw_track(generator: Generator | int, *, duration: float = 60.0, style: str
         raise DatasetError(f"unknown style {style!r}: choose one of {', '.join(STYLES)}")
     if not MIN_DURATION <= duration < float("inf"):
         raise DatasetError(f"a song of {duration} s is too short or endless: ask for {MIN_DURATION} s or more")
-    seed = _seed(generator)
+    seed = seed_of(generator)
     rng = np.random.default_rng([0, seed])
     name = style if style is not None else str(rng.choice(list(STYLES)))
     chosen = STYLES[name]
@@ -226,10 +219,19 @@ def _humanize(rng: np.random.Generator, notes: list[Note], style: Style, duratio
     return tuple(sorted(played, key=lambda note: (note.start, note.pitch)))
 
 
+def _fold(pitch: int, instrument: Instrument) -> int:
+    """Move a pitch by octaves into the range of an instrument."""
+    while pitch < instrument.low:
+        pitch += 12
+    while pitch > instrument.high:
+        pitch -= 12
+    return pitch
+
+
 def compose(draw: TrackDraw) -> tuple[Part, ...]:
     """Write the notes of every part of a song; parts that turn out to have none are left out.
 
-    Backing singers follow the lead singer: they get the lead's seed, and sing thirds to it.
+    Backing singers follow the lead singer, a third higher and in their own octave.
 
     Example:
         >>> sorted({part.instrument.category for part in compose(draw_track(1, duration=20.0, style="pop"))})
@@ -237,19 +239,21 @@ def compose(draw: TrackDraw) -> tuple[Part, ...]:
     """
     style = STYLES[draw.style]
     sections = _plan(np.random.default_rng([1, draw.seed]), draw, style)
-    lead_seed = next((part.seed for part in draw.parts if part.role is Role.LEAD), 0)
+    lead = next((part for part in draw.parts if part.role is Role.LEAD), None)
     parts = []
     for index, part in enumerate(draw.parts):
-        seed = lead_seed if part.role is Role.BACKING else part.seed
+        own = INSTRUMENTS[part.instrument]
+        follows = lead if lead is not None and part.role is Role.BACKING else part
         writing = writers.Writing(
             style=style,
             tempo=draw.tempo,
             scale=tuple((draw.key + step) % 12 for step in MODES[draw.mode]),
-            instrument=INSTRUMENTS[part.instrument],
+            instrument=INSTRUMENTS[follows.instrument],
             sections=tuple(section for section in sections if index not in section.resting),
             harmony=2 if part.role is Role.BACKING else 0,
         )
-        notes = _WRITERS[part.role](np.random.default_rng([2, seed]), writing)
+        notes = _WRITERS[part.role](np.random.default_rng([2, follows.seed]), writing)
+        notes = notes if own.is_drum else [replace(note, pitch=_fold(note.pitch, own)) for note in notes]
         played = _humanize(np.random.default_rng([3, part.seed]), notes, style, draw.duration)
         if played:
             parts.append(Part(draw=part, notes=played))

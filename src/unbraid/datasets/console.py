@@ -6,7 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unbraid.datasets.spectral import SAMPLE_RATE, Response, Samples, colored_noise, decay, fft_size, tilt, times
+from unbraid.datasets.spectral import (
+    SAMPLE_RATE,
+    Response,
+    Samples,
+    as_samples,
+    colored_noise,
+    decay,
+    fft_size,
+    low_pass,
+    tilt,
+    times,
+)
 
 _BLOCK = SAMPLE_RATE // 100  # of the level meter
 
@@ -66,7 +77,7 @@ def _levels(samples: Samples) -> Samples:
     n_blocks = max(1, samples.shape[1] // _BLOCK)
     trimmed = samples[:, : n_blocks * _BLOCK]
     blocks = trimmed.reshape(samples.shape[0], n_blocks, -1)
-    return np.sqrt(np.mean(np.square(blocks), axis=(0, 2)) + 1e-12)
+    return as_samples(np.sqrt(np.mean(np.square(blocks), axis=(0, 2)) + 1e-12))
 
 
 def active_rms_db(samples: Samples) -> float:
@@ -94,7 +105,7 @@ def _room(strip: Strip) -> Samples:
     n_samples = int(strip.room * SAMPLE_RATE * 0.8)
     sides = []
     for _ in range(2):
-        tail = colored_noise(rng, n_samples, times(tilt(-2.5, floor=150), lambda f: 1 / (1 + (f / 7000) ** 2)))
+        tail = colored_noise(rng, n_samples, times(tilt(-2.5, floor=150), low_pass(7000, order=2)))
         tail = tail * decay(n_samples, strip.room, attack=0.015)
         for _ in range(5):
             tail[int(rng.uniform(0.004, 0.045) * SAMPLE_RATE) % n_samples] += rng.uniform(3, 9) * rng.choice([-1, 1])

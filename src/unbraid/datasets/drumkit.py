@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unbraid.datasets import styles as drums
-from unbraid.datasets.spectral import SAMPLE_RATE, Samples, add_at, band, colored_noise, decay
+from unbraid.datasets.spectral import SAMPLE_RATE, Samples, add_at, as_samples, band, colored_noise, decay
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _kick(kit: Kit, rng: np.random.Generator, drum: int) -> Samples:
     if kit.electronic < 0.5:
         knock = colored_noise(rng, _length(0.08), band(90, 500)) * decay(_length(0.08), 0.07)
         add_at(body, 0, knock, gain=0.2)
-    return np.tanh(body * np.float32(1.4)) * np.float32(0.9)
+    return as_samples(np.tanh(body * np.float32(1.4)) * np.float32(0.9))
 
 
 def _snare(kit: Kit, rng: np.random.Generator, drum: int) -> Samples:
@@ -158,7 +158,7 @@ def _tambourine(kit: Kit, rng: np.random.Generator, drum: int) -> Samples:
     n_samples = _length(0.2)
     noise = colored_noise(rng, n_samples, band(6000, 14000))
     jingle = 0.6 + 0.4 * np.sin(np.arange(n_samples, dtype=np.float32) * np.float32(2 * np.pi * 45 / SAMPLE_RATE))
-    return noise * jingle * decay(n_samples, 0.16 * kit.length, attack=0.003) * np.float32(0.15)
+    return as_samples(noise * jingle * decay(n_samples, 0.16 * kit.length, attack=0.003) * np.float32(0.15))
 
 
 def _shaker(kit: Kit, rng: np.random.Generator, drum: int) -> Samples:

@@ -161,9 +161,9 @@ _ALL = (
     Instrument("Jazz Kit", 32, Family.DRUMS, 35, 82),
     Instrument("Brush Kit", 40, Family.DRUMS, 35, 82),
     Instrument("Orchestra Kit", 48, Family.DRUMS, 35, 82),
-    Instrument("Female Voice", 53, Family.VOICE, 55, 79),
-    Instrument("Male Voice", 53, Family.VOICE, 43, 67),
-    Instrument("Child Voice", 53, Family.VOICE, 60, 82),
+    Instrument("Female Voice", 53, Family.VOICE, 53, 76),
+    Instrument("Male Voice", 53, Family.VOICE, 41, 65),
+    Instrument("Child Voice", 53, Family.VOICE, 58, 79),
 )
 
 INSTRUMENTS: dict[str, Instrument] = {instrument.name: instrument for instrument in _ALL}

@@ -1,48 +1,65 @@
-"""Whole data sets of synthetic music on disk, made in parallel, resumable, the same with any number of jobs."""
+"""Whole data sets of synthetic music and sounds on disk: in parallel, resumable, the same with any number of jobs."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from unbraid.datasets.effects import draw_ambience, draw_effect, render_ambience, render_effect
+from unbraid.datasets.parallel import run_all
 from unbraid.datasets.soundfont import Player, find_soundfont, open_player
 from unbraid.datasets.spectral import SAMPLE_RATE, Samples
+from unbraid.datasets.speech import draw_speech, find_espeak, render_speech
 from unbraid.datasets.synthetic import RenderedTrack, draw_track, render_track
 from unbraid.errors import DatasetError
 
 _SETTINGS = "render.json"
+_FULL_SCALE = 32767
 
 
 @dataclass(frozen=True)
 class Plan:
     """What decides the content of a rendered data set.
 
-    ``soundfont`` is a path, ``""`` for built-in synthesis, or None for whatever is installed; ``style`` None
-    draws one for each track; ``channels`` is 1 or 2.
+    ``duration`` is the length of a track in seconds, ``soundfont`` is a path, ``""`` for built-in synthesis,
+    or None for whatever is installed, ``channels`` is 1 or 2.
     """
 
     seed: int
     duration: float
     soundfont: str | None
-    style: str | None
     channels: int
-    layout: str
+
+    def check(self) -> Plan:
+        """Return the plan with its SoundFont found, so that every process and every resumption takes the same.
+
+        Raises:
+            DatasetError: if a value is out of range, or the SoundFont does not exist.
+        """
+        if self.channels not in (1, 2):
+            raise DatasetError(f"cannot render {self.channels} channels: choose 1 or 2")
+        draw_track(self.seed, duration=self.duration)
+        found = "" if self.soundfont == "" else str(find_soundfont(self.soundfont) or "")
+        if self.soundfont:
+            open_player(found)
+        return Plan(self.seed, self.duration, found, self.channels)
+
+    def item_seed(self, index: int) -> int:
+        """Return the seed of one item: the same whoever asks, and in whatever order."""
+        return int(np.random.SeedSequence([self.seed, index]).generate_state(1, np.uint64)[0] >> 2)
 
     def render(self, index: int) -> RenderedTrack:
-        """Draw and render the track with a number; the same whoever asks, and in whatever order."""
-        seed = int(np.random.SeedSequence([self.seed, index]).generate_state(1, np.uint64)[0] >> 2)
-        draw = draw_track(seed, duration=self.duration, style=self.style)
+        """Draw and render the track with a number."""
+        draw = draw_track(self.item_seed(index), duration=self.duration)
         return render_track(draw, player=_open_once(self.soundfont))
 
 
@@ -53,39 +70,19 @@ def _open_once(soundfont: str | None) -> Player | None:
 
 
 def quantize(samples: Samples, *, channels: int) -> npt.NDArray[np.int16]:
-    """Round ``[2, N]`` to 16 bits, ``[N, channels]``; one channel is the mean of both."""
+    """Round ``[2, N]`` to 16 bits, ``[N, channels]``; one channel is the mean of both.
+
+    Example:
+        >>> quantize(np.ones((2, 3), np.float32), channels=1).ravel().tolist()
+        [32767, 32767, 32767]
+    """
     folded = samples if channels == 2 else samples.mean(axis=0, keepdims=True, dtype=np.float32)
-    return np.round(np.clip(folded.T, -1, 1) * 32767).astype(np.int16)
+    return np.round(np.clip(folded.T, -1, 1) * _FULL_SCALE).astype(np.int16)
 
 
 def write_flac(path: Path, integers: npt.NDArray[np.int16]) -> None:
-    """Write ``[N, C]`` integers as 16-bit FLAC."""
+    """Write ``[N, C]`` integers as 16-bit FLAC at 44.1 kHz."""
     soundfile.write(path, integers, SAMPLE_RATE, format="FLAC", subtype="PCM_16", compression_level=0.3)
-
-
-def _write_pack(folder: Path, plan: Plan, index: int) -> None:
-    """Write one file per category that sounds in the track."""
-    track = plan.render(index)
-    for name in track.categories:
-        write_flac(folder / f"{name}.flac", quantize(track.category(name), channels=plan.channels))
-
-
-Writer = Callable[[Path, Plan, int], None]
-
-
-def _make(out: Path, plan: Plan, index: int, writer: Writer) -> int:
-    """Make one track in a hidden folder, and give it its name when it is whole."""
-    hidden = out / f".Track{index:05d}.part"
-    shutil.rmtree(hidden, ignore_errors=True)
-    hidden.mkdir()
-    try:
-        writer(hidden, plan, index)
-        hidden.rename(track_folder(out, index))
-    except OSError as error:
-        raise DatasetError(f"cannot write {hidden}: {error.strerror or error}: free some space and resume") from error
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
-    return index
 
 
 def track_folder(out: Path, index: int) -> Path:
@@ -98,9 +95,26 @@ def track_folder(out: Path, index: int) -> Path:
     return out / f"Track{index:05d}"
 
 
-def _settle(out: Path, plan: Plan) -> None:
+Writer = Callable[[Path, Plan, int], None]
+
+
+def _make(index: int, *, out: Path, plan: Plan, writer: Writer) -> None:
+    """Make one track in a hidden folder, and give it its name when it is whole."""
+    hidden = out / f".Track{index:05d}.part"
+    shutil.rmtree(hidden, ignore_errors=True)
+    try:
+        hidden.mkdir()
+        writer(hidden, plan, index)
+        hidden.rename(track_folder(out, index))
+    except (OSError, soundfile.SoundFileError) as error:
+        raise DatasetError(f"cannot write {hidden}: {error}: make room there and resume") from error
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _settle(out: Path, plan: Plan, layout: str) -> None:
     """Note the settings in the folder, or compare with those that its tracks were made with."""
-    mine = asdict(plan)
+    mine = {"layout": layout, **asdict(plan)}
     file = out / _SETTINGS
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -110,68 +124,42 @@ def _settle(out: Path, plan: Plan) -> None:
     except (OSError, ValueError) as error:
         raise DatasetError(f"cannot render into {out}: {error}: choose another folder") from error
     if theirs != mine:
-        different = ", ".join(key for key in mine if theirs.get(key) != mine[key])
-        raise DatasetError(
-            f"{out} holds tracks made with another {different}: choose another folder or the same values"
-        )
+        different = ", ".join(key for key in mine if not isinstance(theirs, dict) or theirs.get(key) != mine[key])
+        raise DatasetError(f"{out} was rendered with another {different}: choose another folder or the same values")
 
 
 def render_tracks(
-    out: Path, plan: Plan, writer: Writer, *, tracks: int, jobs: int | None, progress: Callable[[float], None] | None
+    out: Path,
+    plan: Plan,
+    writer: Writer,
+    *,
+    layout: str,
+    tracks: int,
+    jobs: int | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> int:
-    """Make tracks 1..n that are not there yet; returns how many were made.
+    """Make tracks 1..n that are not there yet, each with a writer; returns how many were made.
 
     Raises:
-        DatasetError: if a number is out of range, the folder belongs to other settings, or a worker dies.
+        DatasetError: if a number is out of range, the folder belongs to other settings, or writing fails.
     """
     if tracks < 1:
         raise DatasetError(f"cannot render {tracks} tracks: ask for 1 or more")
-    if jobs is not None and jobs < 1:
-        raise DatasetError(f"cannot render with {jobs} jobs: ask for 1 or more")
-    _settle(out, plan)
+    checked = plan.check()
+    _settle(out, checked, layout)
     missing = [index for index in range(1, tracks + 1) if not track_folder(out, index).exists()]
-    n_jobs = min(jobs or os.cpu_count() or 1, len(missing))
+    before = tracks - len(missing)
     report = progress or (lambda fraction: None)
-    report(1 - len(missing) / tracks)
-    if n_jobs <= 1:
-        for done, index in enumerate(missing, start=1):
-            _make(out, plan, index, writer)
-            report(1 - (len(missing) - done) / tracks)
-        return len(missing)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(n_jobs, mp_context=context) as pool:
-        waiting = [pool.submit(_make, out, plan, index, writer) for index in missing]
-        try:
-            for done, future in enumerate(as_completed(waiting), start=1):
-                future.result()
-                report(1 - (len(missing) - done) / tracks)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    report(before / tracks)
+    work = partial(_make, out=out, plan=checked, writer=writer)
+    run_all(work, missing, jobs=jobs, progress=lambda done: report((before + done) / tracks))
     return len(missing)
 
 
-def plan_render(
-    *,
-    seed: int,
-    duration: float,
-    soundfont: str | os.PathLike[str] | None,
-    style: str | None,
-    channels: int,
-    layout: str,
-) -> Plan:
-    """Check the settings and settle the SoundFont once, so that every worker and every resumption uses the same.
-
-    Raises:
-        DatasetError: if a value is out of range, or the SoundFont or the style does not exist.
-    """
-    if seed < 0:
-        raise DatasetError(f"seed {seed} is negative: give 0 or more")
-    if channels not in (1, 2):
-        raise DatasetError(f"cannot render {channels} channels: choose 1 or 2")
-    draw_track(0, duration=duration, style=style)
-    found = "" if soundfont == "" else str(find_soundfont(soundfont) or "")
-    return Plan(seed=seed, duration=duration, soundfont=found, style=style, channels=channels, layout=layout)
+def _write_categories(folder: Path, plan: Plan, index: int) -> None:
+    track = plan.render(index)
+    for name in track.categories:
+        write_flac(folder / f"{name}.flac", quantize(track.category(name), channels=plan.channels))
 
 
 def render_stems(
@@ -183,12 +171,12 @@ def render_stems(
     soundfont: str | os.PathLike[str] | None = None,
     jobs: int | None = None,
     channels: int = 1,
-    style: str | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> int:
     """Write songs as ``TrackNNNNN/{drums,bass,vocals,other}.flac``: what training needs, and no more.
 
-    A category that does not sound in a song has no file. The songs are those of ``slakh.render_dataset``
-    with the same seed.
+    A category that does not sound in a song has no file. The songs are those of the Slakh layout
+    (``slakh.render_dataset``) with the same seed and duration.
 
     Args:
         out: folder to write to; finished tracks in it are kept.
@@ -198,7 +186,7 @@ def render_stems(
         soundfont: path of a SoundFont; None takes an installed one, "" synthesizes everything.
         jobs: number of processes; None takes one per core.
         channels: 1 or 2.
-        style: a name in ``styles.STYLES``; None draws one for each track.
+        progress: called with the fraction done.
 
     Returns:
         How many tracks were made now.
@@ -206,7 +194,91 @@ def render_stems(
     Raises:
         DatasetError: if a value is out of range, or the folder holds tracks of other settings.
     """
-    plan = plan_render(
-        seed=seed, duration=duration, soundfont=soundfont, style=style, channels=channels, layout="stems"
+    plan = Plan(seed, duration, None if soundfont is None else os.fspath(soundfont), channels)
+    return render_tracks(
+        Path(out), plan, _write_categories, layout="stems", tracks=tracks, jobs=jobs, progress=progress
     )
-    return render_tracks(Path(out), plan, _write_pack, tracks=tracks, jobs=jobs, progress=None)
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """One file of a collection of sounds."""
+
+    path: Path
+    prompt: str
+    seed: int
+
+
+def _sfx(seed: int) -> Samples:
+    sound = render_effect(draw_effect(seed))
+    return np.stack([sound, sound])
+
+
+def _ambience(seed: int) -> Samples:
+    rng = np.random.default_rng([20, seed])
+    return render_ambience(draw_ambience(seed, duration=round(float(rng.uniform(10.0, 30.0)), 2)))
+
+
+def _speech(seed: int) -> Samples:
+    return render_speech(draw_speech(seed))
+
+
+_SOUNDS: dict[str, Callable[[int], Samples]] = {"sfx": _sfx, "sfx-mix": _ambience, "speech": _speech}
+
+
+def _make_sound(sound: _Sound, *, channels: int) -> None:
+    hidden = sound.path.with_name(f".{sound.path.name}.part")
+    try:
+        write_flac(hidden, quantize(_SOUNDS[sound.prompt](sound.seed), channels=channels))
+        hidden.rename(sound.path)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise DatasetError(f"cannot write {hidden}: {error}: make room there and resume") from error
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+def render_sounds(
+    out: str | os.PathLike[str],
+    *,
+    count: int,
+    seed: int,
+    jobs: int | None = None,
+    channels: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> int:
+    """Write sounds as ``{sfx,sfx-mix,speech}/NNNNN.flac``: effects, ambiences, and speech where espeak-ng is installed.
+
+    Args:
+        out: folder to write to; finished files in it are kept.
+        count: how many files of each kind shall be there.
+        seed: of everything.
+        jobs: number of processes; None takes one per core.
+        channels: 1 or 2.
+        progress: called with the fraction done.
+
+    Returns:
+        How many files were made now.
+
+    Raises:
+        DatasetError: if a value is out of range, or the folder holds sounds of other settings.
+    """
+    if count < 1:
+        raise DatasetError(f"cannot render {count} sounds: ask for 1 or more")
+    plan = Plan(seed, 1.0, "", channels).check()
+    folder = Path(out)
+    _settle(folder, plan, "sounds")
+    kinds = [name for name in _SOUNDS if name != "speech" or find_espeak() is not None]
+    for name in kinds:
+        (folder / name).mkdir(exist_ok=True)
+    sounds = [
+        _Sound(folder / name / f"{index:05d}.flac", name, plan.item_seed(index))
+        for index in range(1, count + 1)
+        for name in kinds
+    ]
+    missing = [sound for sound in sounds if not sound.path.exists()]
+    before = len(sounds) - len(missing)
+    report = progress or (lambda fraction: None)
+    report(before / len(sounds))
+    work = partial(_make_sound, channels=channels)
+    run_all(work, missing, jobs=jobs, progress=lambda done: report((before + done) / len(sounds)))
+    return len(missing)

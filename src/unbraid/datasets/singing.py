@@ -10,18 +10,32 @@ Axes: T frames of ``_HOP`` samples, F bins, N samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from unbraid.datasets.instruments import Instrument
 from unbraid.datasets.score import Note
-from unbraid.datasets.spectral import SAMPLE_RATE, Samples, add_at, band, colored_noise, decay
+from unbraid.datasets.spectral import (
+    SAMPLE_RATE,
+    Samples,
+    add_at,
+    as_samples,
+    band,
+    colored_noise,
+    decay,
+    resonances,
+    slow_noise,
+    times,
+)
 
 _HOP = 256
 _N_FFT = 1024
+_REST = 0.7  # seconds of silence that end a phrase
+_LEAD_IN, _LEAD_OUT = 0.35, 0.3  # seconds around a phrase, for breathing
 _FRAME_RATE = SAMPLE_RATE / _HOP
 
 _VOWELS: tuple[tuple[float, ...], ...] = (
@@ -62,13 +76,13 @@ class _Noise:
 
 
 _NOISES = (
-    _Noise(5200, 9500, 0.11, 0.16, burst=False),  # s
-    _Noise(2300, 6500, 0.11, 0.16, burst=False),  # sh
-    _Noise(1500, 11000, 0.09, 0.06, burst=False),  # f
-    _Noise(3200, 8000, 0.035, 0.30, burst=True),  # t
-    _Noise(1500, 3400, 0.045, 0.26, burst=True),  # k
-    _Noise(400, 1600, 0.030, 0.26, burst=True),  # p
-    _Noise(2600, 7000, 0.070, 0.22, burst=True),  # ch
+    _Noise(5200, 9500, 0.11, 0.30, burst=False),  # s
+    _Noise(2300, 6500, 0.11, 0.30, burst=False),  # sh
+    _Noise(1500, 11000, 0.09, 0.11, burst=False),  # f
+    _Noise(3200, 8000, 0.035, 0.57, burst=True),  # t
+    _Noise(1500, 3400, 0.045, 0.49, burst=True),  # k
+    _Noise(400, 1600, 0.030, 0.49, burst=True),  # p
+    _Noise(2600, 7000, 0.070, 0.42, burst=True),  # ch
 )
 
 
@@ -89,13 +103,15 @@ class Singer:
     press: float
     clarity: float
     drift: float
+    warmth: float
+    air: float
     vowels: tuple[int, ...]
 
 
 def draw_singer(rng: np.random.Generator, instrument: Instrument) -> Singer:
     """Draw a voice for one of the singers in the table of instruments; higher ranges get shorter throats."""
     middle = (instrument.low + instrument.high) / 2
-    throat = float(np.interp(middle, [50.0, 67.0, 71.0], [1.0, 1.17, 1.32]))
+    throat = float(np.interp(middle, [50.0, 64.5, 68.5], [1.0, 1.17, 1.32]))
     return Singer(
         formants=throat * float(rng.uniform(0.93, 1.08)),
         vibrato=(float(rng.uniform(4.6, 6.6)), float(rng.choice([10, 25, 45, 70])), float(rng.uniform(0.1, 0.5))),
@@ -103,8 +119,10 @@ def draw_singer(rng: np.random.Generator, instrument: Instrument) -> Singer:
         scoop=float(rng.uniform(0.0, 0.5)),
         breath=float(rng.beta(1.5, 4.0)),
         press=float(rng.uniform(0.0, 1.0)),
-        clarity=float(rng.uniform(0.35, 0.95)),
+        clarity=float(rng.uniform(0.6, 1.0)),
         drift=float(rng.uniform(5.0, 25.0)),
+        warmth=float(rng.uniform(0.3, 3.0)),
+        air=float(10 ** (rng.uniform(-46, -27) / 20)),
         vowels=tuple(int(index) for index in rng.permutation(len(_VOWELS))[: int(rng.integers(3, 9))]),
     )
 
@@ -137,7 +155,7 @@ def _sing_syllable(
     n_attack = max(2, int(rng.uniform(0.02, 0.06) * _FRAME_RATE))
     n_release = max(3, int(rng.uniform(0.05, 0.12) * _FRAME_RATE))
     onset = vowel
-    kind = int(rng.integers(4)) if rng.random() < singer.clarity else 4
+    kind = int(rng.choice([0, 0, 1, 2, 3])) if rng.random() < singer.clarity else 4
     tracks.semitones[first : last + n_release] = note.pitch
     if not legato and rng.random() < singer.scoop:
         _ramp(
@@ -196,7 +214,7 @@ def _glottal_tables(press: float) -> Samples:
     """Return ``[7, 2049]`` one-cycle pulses, each with half as many harmonics as the one before."""
     size = 2048
     opening = 0.45 - 0.12 * press
-    closing = 0.22 - 0.12 * press
+    closing = 0.16 - 0.13 * press
     time = np.arange(size) / size
     rising = 0.5 * (1 - np.cos(np.pi * time / opening))
     falling = np.cos(0.5 * np.pi * (time - opening) / closing)
@@ -213,38 +231,49 @@ def _glottal_tables(press: float) -> Samples:
     return np.concatenate([tables, tables[:, :1]], axis=1).astype(np.float32)
 
 
+def _lift(curve: npt.NDArray[Any], n_samples: int) -> Samples:
+    """Interpolate ``[T]`` frames to ``[N]`` samples."""
+    weight = np.arange(_HOP, dtype=np.float32) / _HOP
+    first = as_samples(curve[:-1])[:, None]
+    step = as_samples(np.diff(curve))[:, None]
+    return as_samples((first + step * weight).ravel()[:n_samples])
+
+
+def _pitch(rng: np.random.Generator, singer: Singer, tracks: _Tracks) -> tuple[Samples, Samples]:
+    """Return the frequency in hertz and the sway of the vibrato (-1..1), both ``[T]``."""
+    n_frames = len(tracks.semitones)
+    rate, depth, onset = singer.vibrato
+    index = np.arange(n_frames)
+    changed = np.abs(np.diff(tracks.semitones, prepend=-1)) > 0.3
+    since = (index - np.maximum.accumulate(np.where(changed, index, 0))) / _FRAME_RATE
+    grown = np.clip((since - onset) / 0.4, 0, 1)
+    turns = np.cumsum(rate * (1 + 0.06 * rng.standard_normal(n_frames))) / _FRAME_RATE
+    sway = np.sin(2 * np.pi * turns) * grown
+    wander = _smooth(as_samples(rng.standard_normal(n_frames)), 0.35) * 6
+    cents = depth * sway + singer.drift * wander + 5.0 * rng.standard_normal(n_frames)
+    semitones = _smooth(tracks.semitones, singer.glide) + cents / 100
+    return as_samples(440.0 * 2.0 ** ((semitones - 69) / 12)), as_samples(sway)
+
+
 def _source(rng: np.random.Generator, singer: Singer, tracks: _Tracks, n_samples: int) -> Samples:
     """Return ``[N]``: pulses and breath before the throat."""
-    n_frames = len(tracks.semitones)
-    time = np.arange(n_frames) / _FRAME_RATE
-    pitch = _smooth(tracks.semitones, singer.glide)
-    rate, depth, onset = singer.vibrato
-    changes = np.flatnonzero(np.abs(np.diff(tracks.semitones, prepend=-1)) > 0.3)
-    since = time - time[np.maximum.accumulate(np.where(np.isin(np.arange(n_frames), changes), np.arange(n_frames), 0))]
-    grown = np.clip((since - onset) / 0.4, 0, 1)
-    sway = np.sin(2 * np.pi * (np.cumsum(rate * (1 + 0.06 * rng.standard_normal(n_frames))) / _FRAME_RATE)) * grown
-    wander = _smooth(rng.standard_normal(n_frames).astype(np.float32), 0.35) * 6
-    shake = rng.standard_normal(n_frames)
-    cents = depth * sway + singer.drift * wander + 5.0 * shake
-    hertz = 440.0 * 2.0 ** ((pitch - 69 + cents / 100) / 12)
-    frames = np.arange(n_frames) * _HOP
-    at = np.arange(n_samples)
-    hertz_samples = np.interp(at, frames, hertz)
-    shimmer = 1 + 0.04 * rng.standard_normal(n_frames) + 0.08 * sway * (depth / 70)
-    voiced = np.interp(at, frames, _smooth(tracks.voiced, 0.015) * shimmer).astype(np.float32)
-    breath = np.interp(at, frames, _smooth(tracks.breath + tracks.voiced * (0.04 + 0.4 * singer.breath), 0.02))
-    phase = np.cumsum(hertz_samples / SAMPLE_RATE) % 1.0
+    hertz, sway = _pitch(rng, singer, tracks)
+    shimmer = 1 + 0.04 * rng.standard_normal(len(hertz)) + 0.08 * sway * (singer.vibrato[1] / 70)
+    voiced = _lift(_smooth(tracks.voiced, 0.015) * shimmer, n_samples)
+    breath = _lift(_smooth(tracks.breath + tracks.voiced * (0.06 + 0.5 * singer.breath), 0.02), n_samples)
+    phase = as_samples(np.cumsum(_lift(hertz, n_samples), dtype=np.float64) / SAMPLE_RATE % 1.0)
     # level l holds 400 >> l harmonics, all below 20 kHz while hertz < 50 * 2 ** l
-    level = np.clip(np.ceil(np.log2(hertz_samples / 50.0)), 0, 6).astype(np.int64)
-    place = phase * 2048
-    low = place.astype(np.int64)
+    levels = np.clip(np.ceil(np.log2(hertz / 50.0)), 0, 6).astype(np.int32)
+    place = phase * np.float32(2048)
+    low = np.minimum(place.astype(np.int32), 2047)
     tables = _glottal_tables(singer.press).ravel()
-    index = level * 2049 + low
-    part = (place - low).astype(np.float32)
+    index = np.repeat(levels, _HOP)[:n_samples] * 2049 + low
+    part = place - low
     pulses = tables[index] * (1 - part) + tables[index + 1] * part
-    noise = rng.standard_normal(n_samples, dtype=np.float32)
-    noise *= (0.6 + 0.4 * np.cos(phase * 2 * np.pi)).astype(np.float32)
-    return pulses * voiced + noise * breath.astype(np.float32)
+    noise = rng.standard_normal(n_samples + 1, dtype=np.float32)
+    noise = (noise[1:] - np.float32(0.8) * noise[:-1]) * np.float32(1.6)  # air is brighter than a white noise
+    noise *= np.float32(0.6) + np.float32(0.4) * np.cos(phase * np.float32(2 * np.pi))
+    return as_samples(pulses * voiced + noise * breath)
 
 
 def _throat(source: Samples, singer: Singer, formants: Samples) -> Samples:
@@ -257,10 +286,11 @@ def _throat(source: Samples, singer: Singer, formants: Samples) -> Samples:
     length = min(len(source), len(padded) - offset)
     padded[offset : offset + length] = source[:length]
     result = np.zeros_like(padded)
-    fixed = (frequencies / (frequencies + 300)).astype(np.complex64)
+    warm = 1 + singer.warmth / (1 + (frequencies / 300) ** 2)
+    fixed = (warm * frequencies / (frequencies + 50)).astype(np.complex64)
     for center in _UPPER:
-        square = np.float32((center * singer.formants) ** 2)
-        fixed *= square / (square - np.square(frequencies) + 1j * np.float32(0.12 * center) * frequencies)
+        pole = np.float32((center * singer.formants) ** 2)
+        fixed *= pole / (pole - np.square(frequencies) + 1j * np.float32(0.12 * center) * frequencies)
     for first in range(0, n_frames, 1024):
         part = formants[first : first + 1024]
         strided = np.lib.stride_tricks.sliding_window_view(padded[first * _HOP :], _N_FFT)[::_HOP][: len(part)]
@@ -278,44 +308,73 @@ def _throat(source: Samples, singer: Singer, formants: Samples) -> Samples:
     return result[offset : offset + len(source)] * np.float32(2.0 / 3.0)
 
 
+def _sing_phrase(
+    rng: np.random.Generator, notes: Sequence[Note], singer: Singer, n_samples: int
+) -> tuple[Samples, Samples, Samples]:
+    """Return the voice, its hiss and its consonants for notes without a rest between them, each ``[N]``."""
+    n_frames = n_samples // _HOP + 2
+    tracks = _Tracks(
+        semitones=np.full(n_frames, notes[0].pitch, np.float32),
+        voiced=np.zeros(n_frames, np.float32),
+        breath=np.zeros(n_frames, np.float32),
+        formants=np.tile(as_samples(_VOWELS[6]) * np.float32(singer.formants), (n_frames, 1)),
+    )
+    bursts = np.zeros(n_samples, np.float32)
+    inhaled = slice(0, int(notes[0].start * _FRAME_RATE) - 8)
+    tracks.breath[inhaled] += 0.05 * rng.random()
+    previous_stop = -1.0
+    for note in notes:
+        _sing_syllable(rng, singer, tracks, note, note.start - previous_stop < 0.1, bursts)
+        previous_stop = note.stop
+    formants = _smooth(tracks.formants, 0.05)
+    formants[:, 0] = np.maximum(formants[:, 0], 440.0 * 2.0 ** ((tracks.semitones - 69) / 12) * 1.05)
+    voice = _throat(_source(rng, singer, tracks, n_samples), singer, formants)
+    upper = np.asarray(_UPPER) * singer.formants * rng.uniform(0.9, 1.1, len(_UPPER))
+    color = times(band(3000, 12500), resonances(upper, np.full(len(upper), 900.0), 1 / upper))
+    loudness = _lift(_smooth(tracks.voiced + tracks.breath, 0.03), n_samples)
+    flutter = 1 + np.float32(0.6) * slow_noise(rng, n_samples, 5.0)
+    return voice, as_samples(colored_noise(rng, n_samples, color) * loudness * flutter), bursts
+
+
+def _phrases(notes: Sequence[Note], stop: float) -> Iterator[list[Note]]:
+    """Cut a melody at its rests, and every note where the next one starts: there is one throat."""
+    phrase: list[Note] = []
+    for index, note in enumerate(notes):
+        room = (notes[index + 1].start if index + 1 < len(notes) else stop) - note.start
+        if room < 0.04:
+            continue
+        if phrase and note.start - phrase[-1].stop > _REST:
+            yield phrase
+            phrase = []
+        phrase.append(replace(note, duration=min(note.duration, room)))
+    if phrase:
+        yield phrase
+
+
 def sing(notes: Sequence[Note], singer: Singer, *, n_samples: int, seed: int) -> Samples:
     """Sing a melody.
 
     Args:
-        notes: in time order; a note ends where the next one starts (one throat).
+        notes: in time order; a note ends where the next one starts.
         singer: the voice.
         n_samples: length of the result.
         seed: of the syllables, and of everything that trembles.
 
     Returns:
-        ``[N]`` float32 samples, unscaled.
+        ``[N]`` float32 samples; the voice has an RMS of 0.2 while it sounds.
     """
     rng = np.random.default_rng([seed, 7])
-    n_frames = n_samples // _HOP + 2
-    pitch = np.float32(notes[0].pitch if notes else 60)
-    tracks = _Tracks(
-        semitones=np.full(n_frames, pitch, np.float32),
-        voiced=np.zeros(n_frames, np.float32),
-        breath=np.zeros(n_frames, np.float32),
-        formants=np.tile(np.asarray(_VOWELS[6], np.float32) * singer.formants, (n_frames, 1)),
-    )
-    bursts = np.zeros(n_samples, np.float32)
-    previous_stop = -1.0
-    for index, note in enumerate(notes):
-        room = (notes[index + 1].start if index + 1 < len(notes) else n_samples / SAMPLE_RATE) - note.start
-        if room < 0.04:
-            continue
-        cut = Note(note.start, min(note.duration, room), note.pitch, note.velocity)
-        legato = note.start - previous_stop < 0.1
-        if not legato and note.start - previous_stop > 0.35:
-            inhale = int(0.15 * _FRAME_RATE)
-            first = max(0, int(note.start * _FRAME_RATE) - inhale - 8)
-            tracks.breath[first : first + inhale] += 0.05 * rng.random()
-        _sing_syllable(rng, singer, tracks, cut, legato, bursts)
-        previous_stop = cut.stop
-    hertz = 440.0 * 2.0 ** ((tracks.semitones - 69) / 12)
-    formants = _smooth(tracks.formants, 0.05)
-    formants[:, 0] = np.maximum(formants[:, 0], hertz * 1.05)
-    voice = _throat(_source(rng, singer, tracks, n_samples), singer, formants)
-    level = float(np.sqrt(np.mean(np.square(voice[np.abs(voice) > 1e-4])))) if np.any(np.abs(voice) > 1e-4) else 1.0
-    return voice / np.float32(level) * np.float32(0.2) + bursts
+    sung = []
+    for phrase in _phrases(notes, n_samples / SAMPLE_RATE):
+        start = max(0, int((phrase[0].start - _LEAD_IN) * SAMPLE_RATE))
+        stop = int((phrase[-1].stop + _LEAD_OUT) * SAMPLE_RATE)
+        moved = [replace(note, start=note.start - start / SAMPLE_RATE) for note in phrase]
+        sung.append((start, *_sing_phrase(rng, moved, singer, stop - start)))
+    result = np.zeros(n_samples, np.float32)
+    loud = [voice[np.abs(voice) > 1e-4] for _, voice, _, _ in sung]
+    energy = sum(float(np.sum(np.square(part, dtype=np.float64))) for part in loud)
+    level = np.sqrt(energy / max(1, sum(len(part) for part in loud)))
+    for start, voice, hiss, bursts in sung:
+        scaled = voice * np.float32(0.2 / max(float(level), 1e-9))
+        add_at(result, start, scaled + hiss * np.float32(0.2 * singer.air) + bursts)
+    return result

@@ -6,6 +6,7 @@ Axes: N samples. Everything here is float32 NumPy at ``SAMPLE_RATE``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,11 @@ Response = Callable[[Samples], Samples]
 """A magnitude response: frequencies in hertz to gains."""
 
 _SIZES = tuple(sorted(2**a * 3**b * 5**c for a in range(4, 24) for b in range(3) for c in range(3)))
+
+
+def as_samples(array: npt.ArrayLike) -> Samples:
+    """Return an array as float32, copied only if it is not that already."""
+    return np.asarray(array, dtype=np.float32)
 
 
 def fft_size(n_samples: int) -> int:
@@ -43,7 +49,7 @@ def colored_noise(rng: np.random.Generator, n_samples: int, response: Response) 
     white = rng.standard_normal(max(n_samples, 1), dtype=np.float32)
     noise = apply_response(white, response)[:n_samples]
     level = float(np.sqrt(np.mean(np.square(noise)))) if n_samples else 0.0
-    return noise / np.float32(max(level, 1e-9))
+    return as_samples(noise / np.float32(max(level, 1e-9)))
 
 
 def band(low: float, high: float, *, slope: float = 2.0) -> Response:
@@ -61,6 +67,11 @@ def band(low: float, high: float, *, slope: float = 2.0) -> Response:
         return np.sqrt(rising * falling).astype(np.float32)
 
     return gains
+
+
+def low_pass(hertz: float, *, order: int) -> Response:
+    """Return a smooth low-pass response that is down to one half at the given frequency."""
+    return lambda frequencies: as_samples(1.0 / (1.0 + (frequencies / hertz) ** order))
 
 
 def tilt(decibels_per_octave: float, *, floor: float = 40.0) -> Response:
@@ -91,7 +102,7 @@ def resonances(centers: npt.ArrayLike, widths: npt.ArrayLike, gains: npt.ArrayLi
 
 def times(first: Response, second: Response) -> Response:
     """Return one response after the other."""
-    return lambda frequencies: first(frequencies) * second(frequencies)
+    return lambda frequencies: as_samples(first(frequencies) * second(frequencies))
 
 
 def slow_noise(rng: np.random.Generator, n_samples: int, rate: float) -> Samples:
@@ -102,7 +113,7 @@ def slow_noise(rng: np.random.Generator, n_samples: int, rate: float) -> Samples
     index = np.minimum(position.astype(np.int32), n_knots - 2)
     fraction = position - index
     fraction = fraction * fraction * (3 - 2 * fraction)
-    return (knots[index] * (1 - fraction) + knots[index + 1] * fraction).astype(np.float32)
+    return as_samples(knots[index] * (1 - fraction) + knots[index + 1] * fraction)
 
 
 def decay(n_samples: int, seconds: float, *, attack: float = 0.0005) -> Samples:
@@ -117,3 +128,9 @@ def add_at(target: Samples, start: int, samples: Samples, *, gain: float = 1.0) 
     first, last = max(start, 0), min(start + samples.shape[-1], target.shape[-1])
     if last > first:
         target[..., first:last] += np.float32(gain) * samples[..., first - start : last - start]
+
+
+def level_to_one(samples: npt.NDArray[Any]) -> Samples:
+    """Scale ``[N]`` to an RMS of 1; silence stays silence."""
+    level = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
+    return as_samples(samples / np.float32(level) if level > 1e-12 else samples)

@@ -149,8 +149,8 @@ def render_track(draw: TrackDraw, *, player: Player | None = None) -> RenderedTr
             is synthesized. Singing is always synthesized.
 
     Returns:
-        The song at 44.1 kHz in stereo; the mixture and every stem peak at 0.9 or below. The same draw and player give the
-        same samples.
+        The song at 44.1 kHz in stereo; the mixture and every stem peak at 0.9 or below. The same draw and player
+        give the same samples.
     """
     n_samples = round(draw.duration * SAMPLE_RATE)
     sounds: list[tuple[Part, Samples]] = []

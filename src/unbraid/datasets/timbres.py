@@ -15,7 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from unbraid.datasets.instruments import Family
-from unbraid.datasets.spectral import SAMPLE_RATE, Samples, apply_response, colored_noise, decay, resonances
+from unbraid.datasets.spectral import (
+    SAMPLE_RATE,
+    Samples,
+    apply_response,
+    as_samples,
+    colored_noise,
+    decay,
+    low_pass,
+    resonances,
+)
 
 _TABLE = 2048
 _LEVELS = 4  # brightness levels between which a wavetable tone moves
@@ -124,7 +133,7 @@ class Wavetable(Timbre):
             rng = np.random.default_rng([self.seed, int(hertz * 10)])
             air = colored_noise(rng, len(total), resonances([hertz * 2, hertz * 4], [hertz * 3, 3000], [1, 0.5]))
             total += air * gains * np.float32(self.breath * 0.25)
-        return total * np.float32(0.2 + 0.8 * force)
+        return as_samples(total * np.float32(0.2 + 0.8 * force))
 
 
 @dataclass(frozen=True)
@@ -173,8 +182,8 @@ class String(Timbre):
             samples = samples * np.float32(0.5) + apply_response(samples, shape_of_body) * np.float32(0.5)
         if self.drive > 0:
             samples = np.tanh(samples * np.float32(self.drive)) * np.float32(0.3)
-            samples = apply_response(samples, lambda f: 1 / (1 + (f / np.float32(self.cabinet)) ** 4))
-        return samples * np.float32(0.2 + 0.8 * force)
+            samples = apply_response(samples, low_pass(self.cabinet, order=4))
+        return as_samples(samples * np.float32(0.2 + 0.8 * force))
 
 
 @dataclass(frozen=True)
