@@ -262,8 +262,8 @@ class Tuss(Separator):
         return torch.cat(estimates, dim=1), presence
 
     def _separate_by_mid(self, mixture: Tensor, condition: TussCondition) -> Estimates:
-        """Estimate masks on the mean of the channels, and apply them to every channel."""
-        mid, _ = self._analyze(mixture.mean(dim=1))
+        """Estimate masks on the middle of the channels, and apply them to every channel."""
+        mid, _ = self._analyze(middle(mixture))
         spectrogram, scale = self._analyze(mixture.flatten(0, 1))
         n_batch, n_channels = mixture.shape[:2]
         spectrogram = spectrogram.view(n_batch, n_channels, *spectrogram.shape[1:])
@@ -315,6 +315,18 @@ def prompt_of(target: Target) -> str:
             f"target {target.name!r} has {len(names)} prompts ({' '.join(names)}): give each its own target"
         )
     return names[0]
+
+
+def middle(mixture: Tensor) -> Tensor:
+    """Return the mean of the channels of ``[B, C, N]``; the loudest channel where they cancel each other.
+
+    They count as canceling where the mean is 14 dB below the loudest channel.
+    """
+    mean = mixture.mean(dim=1)
+    energy = mixture.square().sum(dim=-1)  # [B, C]
+    loudest = mixture[torch.arange(len(mixture), device=mixture.device), energy.argmax(dim=1)]
+    cancels = mean.square().sum(dim=-1) < 10**-1.4 * energy.amax(dim=1)
+    return torch.where(cancels[:, None], loudest, mean)
 
 
 def align_channels(stems: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
