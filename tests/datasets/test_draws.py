@@ -296,6 +296,15 @@ def test_a_stem_that_is_silent_in_its_song_is_taken_from_another(source, dice):
         assert {source.parts[0].source for source in made} == {"1/bass", "2/drums"}
 
 
+def test_two_stems_of_one_prompt_come_from_one_song_too(source, dice):
+    sources = [source(f"{song}/{number}", "other", seconds=4, track=str(song)) for song in (1, 2) for number in (1, 2)]
+    chain = PromptChain({"other": PromptRow(1.0, {"other": 1.0}, max_count=2)}, n_sources=((2, 1.0),))
+    settings = replace(SETTINGS, chain=chain, p_coherent=1.0)
+    for _ in range(20):
+        drawn = sorted(made.parts[0].source for made in draw_batch(dice, SourcePool(sources), settings, 1)[0].sources)
+        assert drawn in (["1/1", "1/2"], ["2/1", "2/2"])
+
+
 @pytest.mark.parametrize("change", [{"p_dropout": -0.1}, {"p_absent": 1.1}, {"duration": 0.0}, {"max_absent": 0}])
 def test_settings_are_checked(change):
     with pytest.raises(DatasetError, match="mix settings"):
