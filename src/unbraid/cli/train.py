@@ -1,0 +1,82 @@
+"""`unbraid train`: run a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from unbraid.training.log import Entry
+    from unbraid.training.loop import Outcome
+    from unbraid.training.recipe import Recipe
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Python file that names `recipe`, such as recipes/tuss_small.py.")],
+    *,
+    minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes, with a checkpoint.")] = None,
+    steps: Annotated[int | None, typer.Option(help="End the run at this step, instead of the recipe's.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or begin it.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run. [default: runs/RECIPE]")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16, instead of the recipe's.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="One per GPU, or several on the CPU.")] = 1,
+) -> None:
+    """Train a model from a recipe; Ctrl-C, SIGTERM and --minutes stop it cleanly, --resume continues it."""
+    from unbraid.training.loop import Place
+    from unbraid.training.loop import train as run
+    from unbraid.training.recipe import load_recipe
+
+    folder = out or Path("runs") / recipe.stem
+    console = Console(highlight=False)
+    made = _override(load_recipe(recipe), steps=steps, precision=precision)
+    with _display(console) as report:
+        place = Place(device=device, n_processes=processes)
+        outcome = run(made, folder, minutes=minutes, resume=resume, place=place, report=report)
+    if outcome.is_main:
+        console.print(_summary(outcome, folder), soft_wrap=True)
+
+
+def _override(recipe: Recipe, *, steps: int | None, precision: str | None) -> Recipe:
+    recipe = recipe if steps is None else replace(recipe, steps=steps)
+    return recipe if precision is None else replace(recipe, precision=precision)
+
+
+@contextmanager
+def _display(console: Console) -> Iterator[Callable[[Entry], None]]:
+    """Show entries of the log: one moving line on a terminal, and a line per validation anywhere."""
+    status = console.status("training ...") if console.is_terminal else None
+
+    def report(entry: Entry) -> None:
+        if "val/loss" in entry:
+            console.print(_line(entry, ("epoch", "step", "val/loss", "val/si_sdr_improvement")), soft_wrap=True)
+        elif status is not None:
+            status.update(_line(entry, ("step", "loss", "learning_rate", "grad_norm", "audio_rate", "data_wait")))
+
+    if status is None:
+        yield report
+        return
+    with status:
+        yield report
+
+
+def _line(entry: Entry, names: tuple[str, ...]) -> str:
+    values = [(name, entry[name]) for name in names if entry.get(name) is not None]
+    return "  ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in values)
+
+
+def _summary(outcome: Outcome, folder: Path) -> str:
+    progress = outcome.progress
+    state = "finished" if outcome.finished else "stopped; --resume continues it"
+    skipped = f", {progress.skipped} skipped" if progress.skipped else ""
+    best = f", best val/loss {progress.best[0].loss:.4g}" if progress.best else ""
+    return (
+        f"{folder}: {state}. Step {progress.step} ({outcome.steps} in this session{skipped}), "
+        f"{outcome.audio_rate:.1f} s of audio per second{best}"
+    )
