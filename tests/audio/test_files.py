@@ -455,34 +455,22 @@ def test_reading_sound_files_does_not_need_pyav(recordings: dict[str, Path], mon
     assert read_audio(recordings["flac"]).n_samples == N
 
 
-# Choice of the output format -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("source", "container", "depth", "expected"),
-    [
-        (("wav", "16"), None, None, ("wav", "16")),
-        (("wav", "24"), None, None, ("wav", "24")),
-        (("wav", "float"), None, "16", ("wav", "16")),
-        (("wav", "16"), "flac", None, ("flac", "16")),
-        (("wav", "24"), "flac", None, ("flac", "24")),
-        (("wav", "float"), "flac", None, ("flac", "24")),
-        (("wav", "24"), "mp3", None, ("mp3", "-")),
-        (("wav", "24"), "ogg", None, ("ogg", "-")),
-        (("mp3", "-"), "wav", None, ("wav", "float")),
-    ],
-)
-def test_outputs_are_like_the_input_unless_asked(
-    source: tuple[str, str], container: str | None, depth: str | None, expected: tuple[str, str]
-) -> None:
-    assert files.output_encoding(Encoding(*source), container=container, depth=depth) == Encoding(*expected)
-
-
-@pytest.mark.parametrize(
-    ("container", "depth"), [("flac", "float"), ("mp3", "16"), ("ogg", "24"), ("wav", "8"), ("aac", None), ("", "32")]
-)
-def test_impossible_wishes_are_refused(container: str, depth: str | None) -> None:
-    from unbraid.errors import AudioWriteError
-
-    with pytest.raises(AudioWriteError):
-        files.output_encoding(Encoding("wav", "16"), container=container, depth=depth)
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "opus", "mp3"])
+def test_damage_anywhere_is_an_error_of_ours_or_none(recordings: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    whole = recordings[kind].read_bytes()
+    path = tmp_path / "a.bin"
+    for _ in range(40):
+        data = bytearray(whole[: rng.integers(1, len(whole))] if rng.random() < 0.3 else whole)
+        for _ in range(rng.integers(0, 20)):
+            data[rng.integers(min(len(data), int(rng.choice([64, 400, 10**9]))))] = rng.integers(256)
+        path.write_bytes(data)
+        message = ""
+        try:
+            with open_audio(path) as reader:
+                assert sum(block.shape[1] for block in reader.blocks()) == reader.n_samples
+        except AudioReadError as error:
+            message = str(error)
+        assert message == "" or message.startswith(f"{path}: ")
+        assert "\n" not in message
+    assert str(path) not in open_files()

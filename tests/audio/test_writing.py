@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +17,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unbraid.audio import wav, writing
+from unbraid.audio import writing
 from unbraid.audio.files import AudioWriter, Encoding, open_audio, read_audio, write_audio
 from unbraid.audio.signal import Audio
-from unbraid.audio.wav import WavSink
 from unbraid.errors import AudioWriteError, Cancelled
 
 ENCODINGS = [
@@ -387,12 +386,6 @@ def test_what_a_format_cannot_hold_is_refused_before_work(
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize(("container", "depth"), [("aac", "16"), ("wav", "8"), ("flac", "float"), ("mp3", "16")])
-def test_formats_that_do_not_exist(container: str, depth: str) -> None:
-    with pytest.raises(AudioWriteError, match=r"use|leave"):
-        Encoding(container, depth)
-
-
 # What the system refuses ---------------------------------------------------------------------------------------------
 
 
@@ -558,45 +551,3 @@ def test_an_encoder_that_refuses_is_told(tmp_path: Path) -> None:
     action = lambda: write_audio(path, Audio(noise(), 44100), encoding=Encoding("flac", "16"))  # noqa: E731
     assert "choose wav" in complaint(action, path)
     assert os.listdir(tmp_path) == []
-
-
-# Large files ---------------------------------------------------------------------------------------------------------
-
-
-def written_wav(file: BinaryIO, depth: str = "24") -> bytes:
-    sink = WavSink(file, sample_rate=8000, n_channels=1, depth=depth)
-    sink.write(torch.arange(101, dtype=torch.int32 if depth != "float" else torch.float32)[None])
-    sink.finish()
-    file.seek(0)
-    return file.read()
-
-
-@pytest.mark.parametrize("depth", ["16", "24", "float"])
-def test_files_that_outgrow_riff_become_rf64(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, depth: str) -> None:
-    small = written_wav(io.BytesIO(), depth)
-    monkeypatch.setattr(wav, "RIFF_LIMIT", 300 if depth != "16" else 200)
-    large = written_wav(io.BytesIO(), depth)
-    assert (small[:4], large[:4]) == (b"RIFF", b"RF64")
-    assert len(small) == len(large)
-    riff_bytes, data_bytes, n_samples = struct.unpack("<QQQ", large[20:44])
-    assert (riff_bytes, n_samples) == (len(large) - 8, 101)
-    assert data_bytes == 101 * {"16": 2, "24": 3, "float": 4}[depth]
-    (tmp_path / "large").write_bytes(large)
-    (tmp_path / "small").write_bytes(small)
-    assert soundfile.info(tmp_path / "large").format == "RF64"
-    assert torch.equal(read_audio(tmp_path / "large").samples, read_audio(tmp_path / "small").samples)
-
-
-def test_the_change_to_rf64_is_at_four_gibibytes() -> None:
-    class Counting(io.BytesIO):
-        """Keeps the header only."""
-
-        def write(self, data: Any) -> int:
-            return super().write(data) if len(data) < 200 else len(data)
-
-    for n_blocks, name in [(4096, b"RF64"), (4095, b"RIFF")]:
-        file = Counting()
-        sink = WavSink(file, sample_rate=44100, n_channels=2, depth="float")
-        sink.n_samples = n_blocks * (1 << 17)  # blocks of 1 MiB
-        sink.finish()
-        assert file.getvalue()[:4] == name

@@ -16,6 +16,7 @@ _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _ASF = bytes.fromhex("3026b2758e66cf11")
+_MP3_FRAME_MIN = 24  # bytes: 24 kHz at 8 kbit/s
 _OGG_PAGE_MAX = 65_307  # bytes: a header of 27, 255 lacing values, 255 * 255 bytes of body
 
 
@@ -106,8 +107,8 @@ def mp3_tag(file: BinaryIO) -> tuple[int, int | None, int | None]:
 
 
 def _missing_in_mp3(file: BinaryIO, size: int) -> int:
-    start, _, n_bytes = mp3_tag(file)
-    return start + n_bytes - size if n_bytes else 0
+    start, n_frames, n_bytes = mp3_tag(file)
+    return start + max(n_bytes or 0, _MP3_FRAME_MIN * (n_frames or 0)) - size
 
 
 def _missing_in_wav(file: BinaryIO, size: int) -> int:

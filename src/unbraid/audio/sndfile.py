@@ -6,6 +6,8 @@ Axes: C channels, n samples of one block.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -56,22 +58,17 @@ class SoundFileSource:
     def seek(self, sample: int) -> None:
         """Go to a sample, counted from 0; the next read begins there, exactly. Lossy files are decoded up to it."""
         if self._seeks:
-            self._file.seek(sample)
+            with self._complaining():
+                self._file.seek(sample)
             return
         self._file.close()
         self._file = self._open()
-        while sample > 0:
-            skipped = len(self._file.read(min(sample, _COUNT_BLOCK), dtype="float32", always_2d=True))
-            if skipped == 0:
-                return
-            sample -= skipped
+        while sample > 0 and (n_skipped := len(self._frames(min(sample, _COUNT_BLOCK)))):
+            sample -= n_skipped
 
     def read(self, n_samples: int) -> npt.NDArray[np.float32]:
         """Decode the next ``[C, n]`` samples; n is smaller than asked for only at the end."""
-        try:
-            frames = self._file.read(n_samples, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise AudioReadError(_damaged(self._path)) from error
+        frames = self._frames(n_samples)
         if self._file.format == "OGG" and self.n_channels in OGG_ORDER:
             frames = frames[:, OGG_ORDER[self.n_channels]]
         return np.ascontiguousarray(frames.T)
@@ -109,19 +106,30 @@ class SoundFileSource:
                 self._check_end(n_samples)
             return n_samples
         n_samples = 0
-        while n_read := len(self._file.read(_COUNT_BLOCK, dtype="float32", always_2d=True)):
+        while n_read := len(self._frames(_COUNT_BLOCK)):
             n_samples += n_read
         return n_samples
 
     def _check_end(self, n_samples: int) -> None:
+        """Decode the last sample, then return to the first."""
+        self.seek(n_samples - 1)
+        if len(self._frames(1)) != 1:
+            raise AudioReadError(_damaged(self._path))
+        self.seek(0)
+
+    def _frames(self, n_samples: int) -> npt.NDArray[np.float32]:
+        """Decode the next frames ``[n, C]``, in the order of the file."""
+        with self._complaining():
+            frames: npt.NDArray[np.float32] = self._file.read(n_samples, dtype="float32", always_2d=True)
+        return frames
+
+    @contextmanager
+    def _complaining(self) -> Iterator[None]:
+        """Tell of a decoder's complaint in our own words."""
         try:
-            self._file.seek(n_samples - 1)
-            found = len(self._file.read(1, dtype="float32", always_2d=True))
-            self._file.seek(0)
+            yield
         except soundfile.LibsndfileError as error:
             raise AudioReadError(_damaged(self._path)) from error
-        if found != 1:
-            raise AudioReadError(_damaged(self._path))
 
 
 class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
