@@ -1,0 +1,37 @@
+"""``unbraid import-checkpoint``: turn a checkpoint that a paper's authors publish into our own format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unbraid.cli.console import UsageError
+
+SUFFIX = ".safetensors"
+
+
+def import_checkpoint(
+    file: Annotated[Path, typer.Argument(help="The published .pth or .ckpt file.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Where to write, such as tuss-medium.safetensors.", show_default=False)
+    ],
+    hparams: Annotated[
+        Path | None, typer.Option(help="The hparams.yaml that came with it; found if it lies near.", show_default=False)
+    ] = None,
+) -> None:
+    """Turn a published checkpoint into weights that `-m` takes; only tensors are read, no code is run."""
+    if out.suffix != SUFFIX:
+        raise UsageError(f"--out {out}: the name of a weights file ends in {SUFFIX}")
+    from unbraid.models.published import import_tuss
+    from unbraid.zoo import save_weights
+
+    model = import_tuss(file, hparams=hparams)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot make the folder ({error.strerror}): choose another") from error
+    digest = save_weights(model, out, card={"imported_from": file.name})
+    n_parameters = sum(parameter.numel() for parameter in model.parameters())
+    typer.echo(f"{out}: {n_parameters / 1e6:.2f} M parameters, SHA-256 {digest}; use it with -m {out}")

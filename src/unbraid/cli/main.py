@@ -1,0 +1,82 @@
+"""The command line: ``unbraid`` and its commands.
+
+Exit codes: 0 all is done; 1 a file, or the work itself, failed; 2 the call asks for something that cannot be, and
+nothing was begun; 130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import unbraid
+from unbraid.cli import console
+from unbraid.cli.doctor import doctor
+from unbraid.cli.evaluate import evaluate
+from unbraid.cli.import_checkpoint import import_checkpoint
+from unbraid.cli.models import models
+from unbraid.cli.request import GuideCommand
+from unbraid.cli.separate import separate
+from unbraid.cli.train import train
+from unbraid.errors import UnbraidError
+
+
+class Door(TyperGroup):
+    """The commands in the order in which they are added, and the one place where errors become exit codes."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name the commands as they were added: the everyday ones first."""
+        del ctx
+        return list(self.commands)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; an error of ours is one line on stderr, Ctrl-C is exit code 130."""
+        try:
+            return super().invoke(ctx)
+        except UnbraidError as error:
+            console.complain(error)
+            raise typer.Exit(console.exit_code(error)) from error
+        except KeyboardInterrupt:
+            console.say_stopped()
+            raise typer.Exit(console.STOPPED) from None
+
+
+app = typer.Typer(
+    cls=Door,
+    help="Pull any sound out of a mixture: point at the sound, get that sound, the rest, and how sure it is.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"unbraid {unbraid.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    del version
+
+
+app.command(cls=GuideCommand, short_help="Separate recordings into sounds and the rest.")(separate)
+app.command(short_help="List the models.")(models)
+app.command(short_help="Train a model from a recipe.")(train)
+app.command(short_help="Score models where the true sources are known.")(evaluate)
+app.command(short_help="Turn a published checkpoint into our format.")(import_checkpoint)
+app.command(short_help="Report what this machine has and lacks.")(doctor)
+
+
+def main() -> None:
+    """Run the command line on ``sys.argv``."""
+    app(prog_name="unbraid")

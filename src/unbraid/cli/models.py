@@ -1,0 +1,49 @@
+"""``unbraid models``: what there is to separate with."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unbraid.cli import console
+
+if TYPE_CHECKING:
+    from unbraid.zoo import ZooEntry
+
+
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with everything known.")] = False,
+) -> None:
+    """List the models: what they are, what they take, what they were trained with, under which license."""
+    from unbraid.zoo import ZOO
+
+    described = {name: describe(entry) for name, entry in ZOO.items()}
+    if as_json:
+        console.emit(described)
+        return
+    for name, entry in described.items():
+        typer.echo(name + ("" if entry["ships"] else "  (architecture only, no weights)"))
+        typer.echo(f"  {entry['summary']}")
+        typer.echo(f"  guides: {', '.join(entry['guides'])}")
+        if entry["ships"]:
+            typer.echo(f"  prompts: {' '.join(entry['vocabulary'])}")
+            typer.echo(f"  license: {entry['licence']}; trained with {entry['training_data']}")
+
+
+def describe(entry: ZooEntry) -> dict[str, Any]:
+    """Return what the table says of a model, and what its weights file says where it ships."""
+    from unbraid.zoo import load_model
+
+    known = {**asdict(entry), "ships": entry.path is not None}
+    if entry.path is None:
+        return known
+    model = load_model(entry.name)
+    return {
+        **known,
+        "sample_rate": model.sample_rate,
+        "segment": model.segment,
+        "vocabulary": list(model.vocabulary),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }

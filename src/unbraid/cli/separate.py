@@ -1,0 +1,228 @@
+"""``unbraid separate``: files in, stems out."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from unbraid.cli import console
+from unbraid.cli.console import ProgressLine, UsageError
+from unbraid.cli.inputs import Input, gather
+from unbraid.cli.request import ORDER, read_targets, spell
+from unbraid.errors import Cancelled, UnbraidError
+
+if TYPE_CHECKING:
+    from unbraid.delivery import DeliveryOptions, Manifest, StemRecord
+    from unbraid.guides.kinds import Target
+    from unbraid.models.separator import Separator
+
+Words = list[str] | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for every file of a call."""
+
+    model: Separator
+    targets: tuple[Target, ...]
+    out: Path
+    options: DeliveryOptions
+
+
+def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
+    ctx: typer.Context,
+    files: Annotated[list[str], typer.Argument(metavar="FILES...", help="Files, folders and globs.")],
+    prompts: Annotated[
+        Words, typer.Option("--prompts", "-p", metavar="NAMES", help="Sounds it was taught, such as 'vocals drums'.")
+    ] = None,
+    task: Annotated[
+        Words, typer.Option(metavar="TASK", help="Prompts of a task: enhance, music, cinema, speakers=N, events=N.")
+    ] = None,
+    label: Annotated[Words, typer.Option(metavar="NAME", help="One sound by its name; repeat it for several.")] = None,
+    target: Annotated[
+        Words, typer.Option(metavar="NAME", help="Begin a target: the guides that follow point at it.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", "-m", metavar="MODEL", help="A name from `unbraid models`, or a weights file.")
+    ] = "tuss-small",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the stems.")] = Path("separated"),
+    container: Annotated[
+        Literal["wav", "flac", "ogg", "mp3"] | None,
+        typer.Option("--format", help="Format of the stems; wav by default."),
+    ] = None,
+    depth: Annotated[
+        Literal["16", "24", "float"] | None, typer.Option(help="Bits of a sample; the input's own by default.")
+    ] = None,
+    overlap: Annotated[float, typer.Option(help="Share of a window that the next one covers again, 0 to 0.9.")] = 0.25,
+    device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    precision: Annotated[Literal["fp32", "bf16"], typer.Option(help="Arithmetic of the network.")] = "fp32",
+    channel_mode: Annotated[
+        Literal["each", "mid"] | None,
+        typer.Option(help="TUSS: every channel alone, or masks from their mean; the model's own by default."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a file on stdout.")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out files whose stems are there, made in the same way.")
+    ] = False,
+    residual: Annotated[bool, typer.Option(help="Write what is left of the mixture, too.")] = True,
+    name_template: Annotated[
+        str, typer.Option(help="Path of a stem below the output folder; {track} and {stem} are filled in.")
+    ] = "{track}/{stem}",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only complaints.")] = False,
+) -> None:
+    """Separate recordings into the sounds asked for and the rest; stems keep rate, length, channels and level."""
+    words = {"prompts": prompts, "task": task, "label": label, "target": target}
+    try:
+        inputs, problems = gather(files, out=out)
+        request = read_targets(spell(ctx.meta[ORDER], {name: given or [] for name, given in words.items()}))
+        from unbraid.delivery import DeliveryOptions
+        from unbraid.guides.kinds import spell_targets
+        from unbraid.separation import Settings
+
+        options = DeliveryOptions(
+            settings=Settings(overlap=overlap, precision=precision),
+            container=container,
+            depth=depth,
+            insist=container is not None or depth is not None,
+            name_template=name_template,
+            residual=residual,
+            skip_existing=skip_existing,
+            protected=tuple(one.path for one in inputs),
+            model_name=model,
+        )
+        job = Job(_load(model, device=device, channel_mode=channel_mode), spell_targets(request), out, options)
+        _check_request(job)
+    except UnbraidError as error:
+        if as_json:
+            console.emit(console.error_document(error))
+        console.complain(error)
+        raise typer.Exit(console.MISUSED) from error
+    for word, problem in problems:
+        _report_failure(problem, word, as_json=as_json)
+    n_failed = len(problems) + _separate_all(inputs, job, as_json=as_json, quiet=quiet)
+    raise typer.Exit(console.FAILED if n_failed else 0)
+
+
+def _check_request(job: Job) -> None:
+    """Refuse before any work what no file could be separated with.
+
+    Raises:
+        GuideError: if the model does not take a guide, or two outputs would be written to one file.
+    """
+    from unbraid.delivery.files import RESIDUAL
+    from unbraid.delivery.names import NameTemplate, check_distinct
+
+    template = NameTemplate(job.options.name_template)
+    outputs = [(name, template.stem("track", name)) for name in job.model.condition(job.targets).names]
+    residual = [("the residual", template.stem("track", RESIDUAL))] if job.options.residual else []
+    check_distinct([*outputs, *residual])
+
+
+def _load(name: str, *, device: str, channel_mode: str | None) -> Separator:
+    """Load a model onto a device, in the channel mode asked for.
+
+    Raises:
+        UsageError: if there is no such device, or the model has no channel modes.
+        ModelError: if there is no such model, or its weights are damaged.
+    """
+    from unbraid.models.tuss import Tuss
+    from unbraid.zoo import load_model
+
+    model = load_model(name, device=_pick_device(device))
+    if channel_mode is not None:
+        if not isinstance(model, Tuss):
+            raise UsageError(f"--channel-mode is for TUSS models, and {name} is none: leave it out")
+        model.config = replace(model.config, channel_mode=channel_mode)
+    return model
+
+
+def _pick_device(name: str) -> str:
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(f"--device {name}: this machine has no such device: unbraid doctor lists them") from error
+    return name
+
+
+@contextmanager
+def _hear_interrupt() -> Iterator[Callable[[], bool]]:
+    """Yield the question whether Ctrl-C was pressed; pressing it again stops at once."""
+    pressed = threading.Event()
+
+    def press(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        pressed.set()
+
+    previous = signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _separate_all(inputs: Sequence[Input], job: Job, *, as_json: bool, quiet: bool) -> int:
+    """Separate file by file and return how many failed; each file's outcome is told as soon as it is known.
+
+    Raises:
+        KeyboardInterrupt: if Ctrl-C was pressed; what is finished is whole, what is not is gone.
+    """
+    from unbraid.delivery import separate_file
+
+    n_failed = 0
+    with ProgressLine(len(inputs), quiet=quiet) as line, _hear_interrupt() as interrupted:
+        for one in inputs:
+            line.begin(one.path.name)
+            try:
+                manifest = separate_file(
+                    one.path,
+                    job.targets,
+                    job.out,
+                    model=job.model,
+                    options=job.options,
+                    track=one.track,
+                    progress=line.update,
+                    cancel=interrupted,
+                )
+            except Cancelled:
+                raise KeyboardInterrupt from None
+            except UnbraidError as error:
+                n_failed += 1
+                _report_failure(error, str(one.path), as_json=as_json)
+                continue
+            _report_success(manifest, one, line, as_json=as_json)
+    return n_failed
+
+
+def _report_failure(error: UnbraidError, file: str, *, as_json: bool) -> None:
+    if as_json:
+        console.emit(console.error_document(error, file=file))
+    console.complain(error, file=file)
+
+
+def _report_success(manifest: Manifest, one: Input, line: ProgressLine, *, as_json: bool) -> None:
+    """Tell what was written: as JSON if asked for, in words on a terminal; warnings in any case."""
+    if as_json:
+        place = {"manifest_path": str(manifest.path), "skipped": manifest.skipped}
+        console.emit({"file": str(one.path), **place, "manifest": manifest.to_dict()})
+    for warning in manifest.warnings:
+        console.warn(warning, file=str(one.path))
+    found = "there already" if manifest.skipped else ", ".join(map(_describe, manifest.stems))
+    line.say(f"{one.path.name}: {found} -> {manifest.path.parent}")
+
+
+def _describe(record: StemRecord) -> str:
+    return record.name if record.presence is None else f"{record.name} (presence {record.presence:.2f})"

@@ -1,0 +1,89 @@
+"""Guides from the command line, in their order."""
+
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from unbraid.cli.console import UsageError
+from unbraid.cli.request import ORDER, GuideCommand, read_targets, spell
+from unbraid.errors import GuideError
+from unbraid.guides.kinds import Label, Prompts, Target
+
+app = typer.Typer()
+heard: list[list[tuple[str, str]]] = []
+
+
+@app.command(cls=GuideCommand)
+def command(
+    ctx: typer.Context,
+    label: Annotated[list[str] | None, typer.Option()] = None,
+    target: Annotated[list[str] | None, typer.Option()] = None,
+    prompts: Annotated[list[str] | None, typer.Option("--prompts", "-p")] = None,
+    loud: bool = False,
+) -> None:
+    del loud
+    values = {"label": label or [], "target": target or [], "prompts": prompts or []}
+    heard.append(spell(ctx.meta[ORDER], values))
+
+
+def order_of(*words: str) -> list[tuple[str, str]]:
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return heard.pop()
+
+
+def test_order_is_kept_across_options():
+    words = ["--label", "bass", "--target", "lead", "--loud", "--label=vocals", "-p", "drums other", "--target", "rest"]
+    assert order_of(*words) == [
+        ("label", "bass"),
+        ("target", "lead"),
+        ("label", "vocals"),
+        ("prompts", "drums other"),
+        ("target", "rest"),
+    ]
+
+
+def test_a_value_that_looks_like_an_option():
+    assert order_of("--label", "target", "--target=--label") == [("label", "target"), ("target", "--label")]
+
+
+def test_no_guides():
+    assert order_of() == []
+
+
+def test_an_unknown_option_is_a_usage_error():
+    assert CliRunner().invoke(app, ["--labels", "bass"]).exit_code == 2
+
+
+def test_guides_are_targets_of_their_own_before_the_first_target():
+    assert read_targets([("prompts", "vocals drums"), ("label", "bass"), ("task", "speakers=2")]) == [
+        Prompts("vocals drums"),
+        Label("bass"),
+        Prompts("speech speech sfx-mix"),
+    ]
+
+
+def test_guides_after_a_target_belong_to_it():
+    words = [("label", "bass"), ("target", "lead"), ("label", "vocals"), ("target", "beat"), ("label", "drums")]
+    assert read_targets(words) == [Label("bass"), Target("lead", Label("vocals")), Target("beat", Label("drums"))]
+
+
+@pytest.mark.parametrize("words", [[("target", "lead")], [("target", "a"), ("target", "b"), ("label", "bass")]])
+def test_a_target_without_a_guide_is_refused(words):
+    with pytest.raises(GuideError, match="has no guide"):
+        read_targets(words)
+
+
+def test_no_guide_at_all_is_refused():
+    with pytest.raises(UsageError, match="--task music"):
+        read_targets([])
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("prompts", " "), ("task", "opera"), ("task", "speakers=0"), ("label", "")]
+)
+def test_malformed_guides_are_refused(option, value):
+    with pytest.raises(GuideError):
+        read_targets([(option, value)])

@@ -1,0 +1,295 @@
+"""Files in, stems out, through the door."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from unbraid import Audio
+from unbraid.audio.encoding import Encoding
+from unbraid.audio.files import open_audio, read_audio
+from unbraid.audio.writing import write_audio
+from unbraid.cli.main import app
+from unbraid.cli.separate import _hear_interrupt
+
+RATE = 8000
+
+
+def sound(path, *, seconds=1.0, peak=0.3, n_channels=2, depth="16", seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    samples = peak * (2 * torch.rand(n_channels, int(seconds * RATE), generator=generator) - 1)
+    return write_audio(path, Audio(samples, RATE), encoding=Encoding("wav", depth)).path
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sound("song.wav")
+    sound("talk.wav", seed=1)
+    return tmp_path
+
+
+@pytest.fixture
+def separate(desk, debug_weights):
+    def run(*words, guides=("--prompts", "vocals drums")):
+        model = [] if "-m" in words else ["-m", str(debug_weights)]
+        return CliRunner().invoke(app, ["separate", *map(str, words), *guides, *model], catch_exceptions=False)
+
+    return run
+
+
+def files(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_stems_residual_and_manifest_lie_in_a_folder_of_the_tracks_name(separate):
+    result = separate("song.wav")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert files("separated") == [
+        f"song/{name}" for name in ("drums.wav", "manifest.json", "residual.wav", "vocals.wav")
+    ]
+    mixture = read_audio("song.wav")
+    stems = [read_audio(f"separated/song/{name}.wav") for name in ("vocals", "drums", "residual")]
+    assert torch.equal(sum(stem.samples for stem in stems), mixture.samples)
+    assert {stem.sample_rate for stem in stems} == {RATE}
+
+
+def test_json_is_one_object_a_file(separate):
+    result = separate("song.wav", "talk.wav", "--json", "-o", "out")
+    assert result.exit_code == 0
+    song, talk = lines(result)
+    assert (song["file"], talk["file"]) == ("song.wav", "talk.wav")
+    assert song["manifest"] == json.loads(Path(song["manifest_path"]).read_text())
+    assert [stem["name"] for stem in song["manifest"]["stems"]] == ["vocals", "drums"]
+    assert not song["skipped"]
+    assert Path(song["manifest_path"]) == Path("out/song/manifest.json")
+
+
+def test_a_bad_file_is_one_line_and_the_others_are_done(separate):
+    Path("broken.wav").write_text("this is text")
+    result = separate("song.wav", "broken.wav", "gone.wav", "*.ogg", "talk.wav")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    complaints = result.stderr.splitlines()
+    assert len(complaints) == 3
+    for name in ("broken.wav", "gone.wav", "*.ogg"):
+        assert len([line for line in complaints if name in line]) == 1
+    assert {name.split("/")[0] for name in files("separated")} == {"song", "talk"}
+
+
+def test_bad_files_as_json(separate):
+    Path("empty.wav").touch()
+    result = separate("empty.wav", "*.ogg", "song.wav", "--json")
+    assert result.exit_code == 1
+    found = {one["file"]: one for one in lines(result)}
+    assert set(found) == {"empty.wav", "*.ogg", "song.wav"}
+    assert found["empty.wav"]["error"]["type"] == "AudioReadError"
+    assert "empty.wav" in found["empty.wav"]["error"]["message"]
+    assert "manifest" in found["song.wav"]
+
+
+@pytest.mark.parametrize(
+    ("guides", "hint"),
+    [
+        ([], "--task music"),
+        (["--prompts", "vocals trombone"], "trombone"),
+        (["--prompts", "sfx sfx-mix"], "contradict"),
+        (["--prompts", " "], "empty"),
+        (["--task", "opera"], "enhance"),
+        (["--task", "speakers=0"], "1 to 8"),
+        (["--target", "lead"], "no guide"),
+        (["--target", "all", "--prompts", "vocals drums"], "own target"),
+        (["--target", "a", "--label", "bass", "--target", "A", "--label", "drums"], "one file"),
+        (["--target", "residual", "--label", "bass"], "one file"),
+    ],
+)
+def test_guides_that_cannot_be_are_refused_before_any_work(separate, guides, hint):
+    result = separate("song.wav", guides=guides)
+    assert result.stderr.count("\n") == 1
+    assert hint in result.stderr
+    assert result.exit_code == 2
+    assert not Path("separated").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["-m", "tuss-enormous"], "tuss-enormous"),
+        (["-m", "song.wav"], "song.wav"),
+        (["--overlap", "0.95"], "0.9"),
+        (["--device", "abacus"], "doctor"),
+        (["--format", "mp3", "--depth", "24"], "mp3"),
+        (["--format", "flac", "--depth", "float"], "flac"),
+        (["--name-template", "{track}"], "{stem}"),
+        (["--name-template", "../{stem}"], "inside the output folder"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_any_work(separate, words, hint):
+    for more in ([], ["--json"]):
+        result = separate("song.wav", *words, *more)
+        assert result.exit_code == 2
+        assert result.stderr.count("\n") == 1
+        assert hint in result.stderr
+        assert not Path("separated").exists()
+        if more:
+            [document] = lines(result)
+            assert hint in document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "words", [["--format", "aiff"], ["--depth", "12"], ["--precision", "fp8"], ["--channel-mode", "x"]]
+)
+def test_options_outside_their_choices_are_refused(separate, words):
+    result = separate("song.wav", *words.split())
+    assert result.exit_code == 2
+    assert words.split()[0] in result.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_a_device_that_is_not_there_is_refused(separate):
+    result = separate("song.wav", "--device", "cuda")
+    assert result.exit_code == 2
+    assert "cuda" in result.stderr
+
+
+def test_targets_have_their_names(separate):
+    guides = ["--label", "bass", "--target", "lead", "--label", "vocals", "--target", "beat", "--prompts", "drums"]
+    assert separate("song.wav", "--no-residual", guides=guides).exit_code == 0
+    assert files("separated/song") == ["bass.wav", "beat.wav", "lead.wav", "manifest.json"]
+
+
+def test_tasks_spell_prompts(separate):
+    assert separate("song.wav", guides=["--task", "speakers=2"]).exit_code == 0
+    assert files("separated/song") == ["manifest.json", "residual.wav", "sfx-mix.wav", "speech-1.wav", "speech-2.wav"]
+
+
+def test_skip_existing_leaves_out_what_was_made_in_the_same_way(separate):
+    separate("song.wav")
+    before = Path("separated/song/vocals.wav").stat().st_mtime_ns
+    first = separate("song.wav", "talk.wav", "--skip-existing", "--json")
+    assert [(one["file"], one["skipped"]) for one in lines(first)] == [("song.wav", True), ("talk.wav", False)]
+    assert Path("separated/song/vocals.wav").stat().st_mtime_ns == before
+    other = separate("song.wav", "--skip-existing", "--json", "--overlap", "0.5")
+    assert [one["skipped"] for one in lines(other)] == [False]
+
+
+def test_format_and_depth(separate):
+    assert separate("song.wav", "--format", "flac", "--depth", "24", "--no-residual").exit_code == 0
+    assert files("separated/song") == ["drums.flac", "manifest.json", "vocals.flac"]
+    with open_audio("separated/song/drums.flac") as reader:
+        assert reader.encoding.depth == "24"
+
+
+def test_a_stem_above_full_scale_becomes_float_with_a_warning(separate):
+    sound("loud.wav", peak=1.0)
+    result = separate("loud.wav")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("unbraid: warning: ")
+    assert result.stderr.count("\n") == 1
+    with open_audio("separated/loud/residual.wav") as reader:
+        assert reader.encoding.depth == "float"
+
+
+def test_a_stem_above_full_scale_fails_where_the_format_was_asked_for(separate):
+    sound("loud.wav", peak=1.0)
+    result = separate("loud.wav", "song.wav", "--depth", "16")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "residual.wav" in result.stderr
+    assert {name.split("/")[0] for name in files("separated")} == {"song"}
+
+
+def test_the_name_template(separate):
+    assert separate("song.wav", "--name-template", "{stem} of {track}", "-o", "out").exit_code == 0
+    assert "vocals of song.wav" in files("out")
+
+
+def test_a_folder_keeps_its_shape_and_is_not_fed_its_own_stems(separate):
+    sound("album/side a/one.wav", seconds=0.2)
+    sound("album/two.wav", seconds=0.2)
+    for _ in range(2):
+        result = separate("album", "-o", "album/stems", "--json")
+        assert [Path(one["manifest_path"]).as_posix() for one in lines(result)] == [
+            "album/stems/two/manifest.json",
+            "album/stems/side a/one/manifest.json",
+        ]
+
+
+def test_the_channel_mode_is_the_models_own_or_the_one_asked_for(separate):
+    modes = [
+        lines(separate("song.wav", "--json", *words))[0]["manifest"]["provenance"]["model"]["config"]["channel_mode"]
+        for words in ([], ["--channel-mode", "each"], ["--channel-mode", "mid"])
+    ]
+    assert modes == ["mid", "each", "mid"]
+
+
+def test_progress_shows_on_a_terminal_only(desk, debug_weights):
+    pty = pytest.importorskip("pty")
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "unbraid", "separate", "song.wav", "talk.wav", "-p", "vocals", "-m", debug_weights]
+    with subprocess.Popen(
+        command, stderr=slave, stdout=subprocess.PIPE, env={**os.environ, "TERM": "xterm"}
+    ) as process:
+        os.close(slave)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(master, 4096)
+            except OSError:  # Linux says so at the end of a pseudo-terminal
+                break
+            if not piece:
+                break
+            shown += piece
+        assert process.stdout.read() == b""
+    os.close(master)
+    assert process.returncode == 0
+    assert b"[1/2] song.wav" in shown
+    assert b"vocals (presence 0." in shown
+
+
+def start(*words):
+    return subprocess.Popen(
+        [sys.executable, "-m", "unbraid", "separate", *map(str, words)], stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(there, process, seconds=60.0):
+    until = time.monotonic() + seconds
+    while not there():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_ctrl_c_leaves_whole_files_only(desk, debug_weights):
+    sound("long.wav", seconds=1800, n_channels=1)
+    process = start("song.wav", "long.wav", "talk.wav", "--prompts", "vocals", "-m", debug_weights)
+    out = Path("separated")
+    wait_for(lambda: (out / "song/manifest.json").exists() and list(out.glob(".unbraid-*")), process)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert complaint.count("\n") == 1
+    assert "stopped" in complaint
+    assert files("separated") == ["song/manifest.json", "song/residual.wav", "song/vocals.wav"]
+
+
+def test_a_second_ctrl_c_stops_at_once():
+    with _hear_interrupt() as interrupted:
+        assert not interrupted()
+        signal.raise_signal(signal.SIGINT)
+        assert interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
