@@ -16,7 +16,7 @@ import soundfile
 
 from unbraid.datasets.effects import draw_ambience, draw_effect, render_ambience, render_effect
 from unbraid.datasets.parallel import run_all
-from unbraid.datasets.soundfont import Player, find_soundfont, open_player
+from unbraid.datasets.soundfont import Player, choose_soundfont, open_player
 from unbraid.datasets.spectral import SAMPLE_RATE, Samples
 from unbraid.datasets.speech import draw_speech, find_espeak, render_speech
 from unbraid.datasets.synthetic import RenderedTrack, draw_track, render_track
@@ -43,14 +43,12 @@ class Plan:
         """Return the plan with its SoundFont found, so that every process and every resumption takes the same.
 
         Raises:
-            DatasetError: if a value is out of range, or the SoundFont does not exist.
+            DatasetError: if a value is out of range, or the SoundFont does not exist or cannot be played.
         """
         if self.channels not in (1, 2):
             raise DatasetError(f"cannot render {self.channels} channels: choose 1 or 2")
         draw_track(self.seed, duration=self.duration)
-        found = "" if self.soundfont == "" else str(find_soundfont(self.soundfont) or "")
-        if self.soundfont:
-            open_player(found)
+        found = "" if self.soundfont == "" else str(choose_soundfont(self.soundfont) or "")
         return Plan(self.seed, self.duration, found, self.channels)
 
     def item_seed(self, index: int) -> int:

@@ -58,22 +58,38 @@ def find_soundfont(path: str | os.PathLike[str] | None = None) -> Path | None:
     return max(found, key=lambda file: file.stat().st_size, default=None)
 
 
-def open_player(path: str | os.PathLike[str] | None = None) -> Player | None:
-    """Return a player for ``find_soundfont(path)``; None where there is no SoundFont or nothing to play it with.
+def choose_soundfont(path: str | os.PathLike[str] | None = None) -> Path | None:
+    """Return ``find_soundfont(path)`` if there is also something to play it with, else None.
 
     Raises:
-        DatasetError: if a path was given, and the file is missing or damaged or there is no program for it.
+        DatasetError: if a path was given, and the file is missing or nothing here can play it.
     """
     file = find_soundfont(path)
-    if file is None:
-        return None
-    if importlib.util.find_spec("tinysoundfont") is not None and file.suffix.lower() == ".sf2":
-        return TinyPlayer(file)
-    if shutil.which("fluidsynth") is not None and importlib.util.find_spec("mido") is not None:
-        return FluidPlayer(file)
+    if file is None or _plays_tiny(file) or _plays_fluid():
+        return file
     if path is not None:
         raise DatasetError(f"nothing here can play {file}: pip install tinysoundfont 'unbraid[render]'")
     return None
+
+
+def _plays_tiny(file: Path) -> bool:
+    return importlib.util.find_spec("tinysoundfont") is not None and file.suffix.lower() == ".sf2"
+
+
+def _plays_fluid() -> bool:
+    return shutil.which("fluidsynth") is not None and importlib.util.find_spec("mido") is not None
+
+
+def open_player(path: str | os.PathLike[str] | None = None) -> Player | None:
+    """Return a player for ``choose_soundfont(path)``; None where there is none: then everything is synthesized.
+
+    Raises:
+        DatasetError: if the file is damaged, or a path was given and it is missing or cannot be played.
+    """
+    file = choose_soundfont(path)
+    if file is None:
+        return None
+    return TinyPlayer(file) if _plays_tiny(file) else FluidPlayer(file)
 
 
 class TinyPlayer:
@@ -131,8 +147,11 @@ class FluidPlayer:
             command = ["fluidsynth", "-ni", "-q", "-g", "0.3", "-R", "0", "-C", "0", "-r", str(SAMPLE_RATE)]
             command += ["-O", "float", "-T", "wav", "-F", str(sound), str(self._path), str(score)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode != 0 or not sound.is_file():
-                raise DatasetError(f"fluidsynth failed with {self._path}: {done.stderr.strip()[:200]}")
+            # a damaged SoundFont leaves silence, a complaint, and the exit code of success
+            complaints = [line for line in done.stderr.splitlines() if line.startswith("fluidsynth: error")]
+            if done.returncode != 0 or complaints or not sound.is_file():
+                said = complaints[0] if complaints else f"exit code {done.returncode}"
+                raise DatasetError(f"fluidsynth cannot play {self._path}: {said}: try another SoundFont")
             samples, _ = soundfile.read(sound, dtype="float32", always_2d=True)
         result = np.zeros((2, n_samples), np.float32)
         length = min(n_samples, len(samples))

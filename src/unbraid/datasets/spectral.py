@@ -18,7 +18,7 @@ Samples = npt.NDArray[np.float32]
 Response = Callable[[Samples], Samples]
 """A magnitude response: frequencies in hertz to gains."""
 
-_SIZES = tuple(sorted(2**a * 3**b * 5**c for a in range(4, 24) for b in range(3) for c in range(3)))
+_SIZES = tuple(sorted(2**a * 3**b * 5**c for a in range(24) for b in range(3) for c in range(3)))
 
 
 def as_samples(array: npt.ArrayLike) -> Samples:

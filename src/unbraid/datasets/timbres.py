@@ -141,7 +141,7 @@ class String(Timbre):
     """A plucked string: noise that circles through a damping filter."""
 
     sustain: float  # seconds to fall by 60 dB at 110 Hz
-    softness: float  # 0 hard pick, 1 soft thumb
+    softness: float  # 0 hard pick, 1 soft thumb; below 1.1
     damping: float  # 0..0.5, loss of high frequencies per turn
     position: float  # of the pick, as a fraction of the string
     body: tuple[tuple[float, float, float], ...]
@@ -342,7 +342,7 @@ def _draw_plucked(rng: np.random.Generator) -> Timbre:
 def _draw_bass_string(rng: np.random.Generator) -> Timbre:
     wood = ((_uniform(rng, 55, 110), 90.0, _uniform(rng, 1.0, 2.5)), (_uniform(rng, 130, 280), 150.0, 0.6))
     return String(
-        sustain=_uniform(rng, 2.0, 8.0), softness=_uniform(rng, 0.93, 1.05), damping=_uniform(rng, 0.3, 0.5),
+        sustain=_uniform(rng, 2.0, 8.0), softness=_uniform(rng, 1.02, 1.08), damping=_uniform(rng, 0.3, 0.5),
         position=_uniform(rng, 0.15, 0.4), body=wood, release=_uniform(rng, 0.04, 0.15), drive=0.0, cabinet=5000.0,
         seed=int(rng.integers(2**31)),
     )  # fmt: skip
