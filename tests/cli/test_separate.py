@@ -147,9 +147,7 @@ def test_options_that_cannot_be_are_refused_before_any_work(separate, words, hin
             assert hint in document["error"]["message"]
 
 
-@pytest.mark.parametrize(
-    "words", [["--format", "aiff"], ["--depth", "12"], ["--precision", "fp8"], ["--channel-mode", "x"]]
-)
+@pytest.mark.parametrize("words", ["--format aiff", "--depth 12", "--precision fp8", "--channel-mode x"])
 def test_options_outside_their_choices_are_refused(separate, words):
     result = separate("song.wav", *words.split())
     assert result.exit_code == 2

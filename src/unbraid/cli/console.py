@@ -36,7 +36,17 @@ def one_line(error: BaseException, *, file: str | None = None) -> str:
         'song.wav: is empty'
     """
     message = " ".join(str(error).split()) or type(error).__name__
-    return message if file is None or file in message else f"{file}: {message}"
+    return printable(message if file is None or file in message else f"{file}: {message}")
+
+
+def printable(text: str) -> str:
+    r"""Return text that every stream takes: bytes of file names that are no UTF-8 become question marks.
+
+    Example:
+        >>> printable("caf\udce9.wav")
+        'caf?.wav'
+    """
+    return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def complain(error: BaseException, *, file: str | None = None) -> None:
@@ -56,7 +66,7 @@ def say_stopped() -> None:
 
 def emit(document: dict[str, Any]) -> None:
     """Write one JSON object as one line to stdout."""
-    typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+    typer.echo(json.dumps(document, allow_nan=False))
 
 
 def error_document(error: BaseException, *, file: str | None = None) -> dict[str, Any]:
@@ -109,7 +119,7 @@ class ProgressLine:
             if self._task is not None:
                 self._bar.remove_task(self._task)
             of = f"[{self.n_begun}/{self.n_files}] " if self.n_files > 1 else ""
-            self._task = self._bar.add_task(f"{of}{name}", total=1.0)
+            self._task = self._bar.add_task(f"{of}{printable(name)}", total=1.0)
 
     def update(self, fraction: float) -> None:
         """Move the bar: the fraction of the file that is done, 0..1."""
@@ -119,4 +129,4 @@ class ProgressLine:
     def say(self, line: str) -> None:
         """Leave a line above the bar; only where the bar is shown."""
         if self._bar is not None:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._bar.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)

@@ -55,7 +55,7 @@ def gather(words: Sequence[str], *, out: Path) -> tuple[list[Input], list[tuple[
 def _members(word: str, out: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files that a word means, each with the path that names its track, suffix included."""
     given = Path(word)
-    if given.is_dir():
+    if os.path.isdir(word):  # Path.is_dir raises where a name is too long
         yield from _walk(given, out)
     elif not os.path.lexists(given) and glob.has_magic(word):
         matches = sorted(glob.glob(word, recursive=True))

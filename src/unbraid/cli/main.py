@@ -17,6 +17,7 @@ from unbraid.cli.doctor import doctor
 from unbraid.cli.evaluate import evaluate
 from unbraid.cli.import_checkpoint import import_checkpoint
 from unbraid.cli.models import models
+from unbraid.cli.render import render
 from unbraid.cli.request import GuideCommand
 from unbraid.cli.separate import separate
 from unbraid.cli.train import train
@@ -72,6 +73,7 @@ def _options(
 app.command(cls=GuideCommand, short_help="Separate recordings into sounds and the rest.")(separate)
 app.command(short_help="List the models.")(models)
 app.command(short_help="Train a model from a recipe.")(train)
+app.command(short_help="Make multitrack songs and sounds to train on.")(render)
 app.command(short_help="Score models where the true sources are known.")(evaluate)
 app.command(short_help="Turn a published checkpoint into our format.")(import_checkpoint)
 app.command(short_help="Report what this machine has and lacks.")(doctor)
