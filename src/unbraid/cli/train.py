@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from unbraid.training.log import Entry
     from unbraid.training.loop import Outcome
     from unbraid.training.recipe import Recipe
@@ -29,6 +30,8 @@ def train(
     processes: Annotated[int, typer.Option(min=1, help="One per GPU, or several on the CPU.")] = 1,
 ) -> None:
     """Train a model from a recipe; Ctrl-C, SIGTERM and --minutes stop it cleanly, --resume continues it."""
+    from rich.console import Console
+
     from unbraid.training.loop import Place
     from unbraid.training.loop import train as run
     from unbraid.training.recipe import load_recipe

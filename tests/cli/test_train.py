@@ -1,0 +1,80 @@
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from unbraid.cli.train import train
+from unbraid.errors import RecipeError
+
+RECIPE = """
+from typing import NamedTuple
+import torch
+from torch import nn
+from unbraid.training.recipe import Recipe, Validation
+
+class Batch(NamedTuple):
+    mixture: torch.Tensor
+
+class Source:
+    def __getitem__(self, index):
+        return Batch(torch.full((1, 8), float(index)))
+
+def loss(model, batch):
+    return model(batch.mixture).square().mean(), {}
+
+def score(model, batch):
+    return {"loss": [1.5], "si_sdr_improvement": [2.5]}
+
+recipe = Recipe(
+    model=lambda: nn.Linear(8, 1), batches=Source, loss=loss, sample_rate=8, steps=6, epoch_steps=3, n_workers=0,
+    validation=Validation(lambda: {"all": [Source()[0]]}, score), precision="fp32",
+)
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "tiny.py"
+    path.write_text(RECIPE)
+    return path
+
+
+def call(*arguments):
+    app = typer.Typer()
+    app.command()(train)
+    return CliRunner().invoke(app, [str(one) for one in arguments])
+
+
+def test_a_run_lands_in_its_folder_and_says_its_rate(recipe):
+    result = call(recipe, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    *validations, last = result.stdout.splitlines()
+    assert validations == [
+        "epoch 0  step 3  val/loss 1.5  val/si_sdr_improvement 2.5",
+        "epoch 1  step 6  val/loss 1.5  val/si_sdr_improvement 2.5",
+    ]
+    assert last.startswith("runs/tiny: finished. Step 6 (6 in this session), ")
+    assert " s of audio per second, best val/loss 1.5" in last
+    entry = json.loads((recipe.parent / "runs/tiny/log.jsonl").read_text().splitlines()[0])
+    assert entry["step"] == 3
+
+
+def test_steps_minutes_out_and_resume(recipe, tmp_path):
+    out = tmp_path / "elsewhere"
+    assert "stopped; --resume continues it. Step 0" in call(recipe, "--minutes", 0, "--out", out).stdout
+    assert "finished. Step 2 (2 in this session)" in call(recipe, "--steps", 2, "--out", out, "--resume").stdout
+    assert "finished. Step 6 (4 in this session)" in call(recipe, "--out", out, "--resume").stdout
+    assert not (tmp_path / "runs").exists()
+
+
+def test_errors_are_ours(recipe):
+    assert isinstance(call(recipe.parent / "missing.py").exception, RecipeError)
+    assert isinstance(call(recipe, "--precision", "fp8").exception, RecipeError)
+    call(recipe, "--steps", 1)
+    assert "--resume" in str(call(recipe).exception)
+
+
+def test_processes_must_be_positive(recipe):
+    assert call(recipe, "--processes", 0).exit_code == 2
