@@ -122,7 +122,8 @@ def _settle(out: Path, plan: Plan, layout: str) -> None:
     except (OSError, ValueError) as error:
         raise DatasetError(f"cannot render into {out}: {error}: choose another folder") from error
     if theirs != mine:
-        different = ", ".join(key for key in mine if not isinstance(theirs, dict) or theirs.get(key) != mine[key])
+        known = theirs if isinstance(theirs, dict) else {}
+        different = ", ".join(key for key in {**mine, **known} if key not in known or known[key] != mine.get(key))
         raise DatasetError(f"{out} was rendered with another {different}: choose another folder or the same values")
 
 

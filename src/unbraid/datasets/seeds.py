@@ -1,8 +1,10 @@
-"""Seeds: whatever the caller has, a generator or a number, becomes a number that a draw can keep."""
+"""Where random numbers come from: seeds that a draw can keep, and the two spreads that draws are made of."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from unbraid.errors import DatasetError
 
@@ -27,3 +29,18 @@ def seed_of(generator: Generator | int) -> int:
     from torch import randint  # the processes that only render start without torch
 
     return int(randint(2**62, (), generator=generator))
+
+
+def uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw a number between low and high."""
+    return float(rng.uniform(low, high))
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw a positive number between low and high, with every octave as likely as the next: for frequencies and times.
+
+    Example:
+        >>> 20.0 <= log_uniform(np.random.default_rng(0), 20.0, 20000.0) <= 20000.0
+        True
+    """
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unbraid.datasets.instruments import Family
+from unbraid.datasets.seeds import uniform
 from unbraid.datasets.spectral import (
     SAMPLE_RATE,
     Samples,
@@ -228,140 +229,136 @@ def _cutoffs(start: float, stop: float, fixed: float) -> tuple[tuple[float, floa
     return tuple((float(multiple), fixed) for multiple in np.geomspace(start, stop, _LEVELS))
 
 
-def _uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(rng.uniform(low, high))
-
-
 def _draw_struck(rng: np.random.Generator) -> Timbre:
-    spread = _uniform(rng, 0.3, 2.0)
+    spread = uniform(rng, 0.3, 2.0)
     return Wavetable(
-        envelope=Envelope(0.002, _uniform(rng, 2.0, 7.0), 0.0, _uniform(rng, 0.08, 0.3)),
-        slope=_uniform(rng, -9, -5), even=_uniform(rng, 0.7, 1.0), cutoffs=_cutoffs(1.5, 14, _uniform(rng, 200, 900)),
-        body=_body(rng, 120, 3000, 4), brightness=_uniform(rng, 0.25, 0.6), bite=_uniform(rng, 0.2, 0.6),
-        bite_seconds=_uniform(rng, 0.05, 0.6), vibrato=(5.0, 0.0, 0.0), detunes=(-spread, spread),
+        envelope=Envelope(0.002, uniform(rng, 2.0, 7.0), 0.0, uniform(rng, 0.08, 0.3)),
+        slope=uniform(rng, -9, -5), even=uniform(rng, 0.7, 1.0), cutoffs=_cutoffs(1.5, 14, uniform(rng, 200, 900)),
+        body=_body(rng, 120, 3000, 4), brightness=uniform(rng, 0.25, 0.6), bite=uniform(rng, 0.2, 0.6),
+        bite_seconds=uniform(rng, 0.05, 0.6), vibrato=(5.0, 0.0, 0.0), detunes=(-spread, spread),
         breath=0.0, seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
 def _draw_organ(rng: np.random.Generator) -> Timbre:
     return Wavetable(
-        envelope=Envelope(_uniform(rng, 0.005, 0.05), 1.0, 1.0, _uniform(rng, 0.03, 0.25)),
-        slope=_uniform(rng, -8, -3), even=_uniform(rng, 0.2, 1.0), cutoffs=_cutoffs(3, 16, 800.0),
-        body=_body(rng, 200, 4000, 5), brightness=_uniform(rng, 0.3, 0.9), bite=_uniform(rng, 0.0, 0.2),
-        bite_seconds=0.05, vibrato=(_uniform(rng, 5.5, 7.2), _uniform(rng, 0, 14), 0.0),
-        detunes=(0.0, 1200.0 + _uniform(rng, -1, 1)) if rng.random() < 0.6 else (0.0,),
-        breath=_uniform(rng, 0.0, 0.02), seed=int(rng.integers(2**31)),
+        envelope=Envelope(uniform(rng, 0.005, 0.05), 1.0, 1.0, uniform(rng, 0.03, 0.25)),
+        slope=uniform(rng, -8, -3), even=uniform(rng, 0.2, 1.0), cutoffs=_cutoffs(3, 16, 800.0),
+        body=_body(rng, 200, 4000, 5), brightness=uniform(rng, 0.3, 0.9), bite=uniform(rng, 0.0, 0.2),
+        bite_seconds=0.05, vibrato=(uniform(rng, 5.5, 7.2), uniform(rng, 0, 14), 0.0),
+        detunes=(0.0, 1200.0 + uniform(rng, -1, 1)) if rng.random() < 0.6 else (0.0,),
+        breath=uniform(rng, 0.0, 0.02), seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
 def _draw_bowed(rng: np.random.Generator) -> Timbre:
     players = int(rng.integers(1, 4))
     return Wavetable(
-        envelope=Envelope(_uniform(rng, 0.04, 0.2), 1.0, 0.85, _uniform(rng, 0.1, 0.35)),
-        slope=_uniform(rng, -7, -4.5), even=_uniform(rng, 0.8, 1.0), cutoffs=_cutoffs(2.5, 18, 600.0),
-        body=_body(rng, 250, 4500, 6), brightness=_uniform(rng, 0.4, 0.9), bite=_uniform(rng, -0.2, 0.1),
-        bite_seconds=0.1, vibrato=(_uniform(rng, 4.8, 6.2), _uniform(rng, 8, 30), 0.15),
+        envelope=Envelope(uniform(rng, 0.04, 0.2), 1.0, 0.85, uniform(rng, 0.1, 0.35)),
+        slope=uniform(rng, -7, -4.5), even=uniform(rng, 0.8, 1.0), cutoffs=_cutoffs(2.5, 18, 600.0),
+        body=_body(rng, 250, 4500, 6), brightness=uniform(rng, 0.4, 0.9), bite=uniform(rng, -0.2, 0.1),
+        bite_seconds=0.1, vibrato=(uniform(rng, 4.8, 6.2), uniform(rng, 8, 30), 0.15),
         detunes=tuple(float(d) for d in rng.normal(0, 5.0, players)),
-        breath=_uniform(rng, 0.01, 0.06), seed=int(rng.integers(2**31)),
+        breath=uniform(rng, 0.01, 0.06), seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
 def _draw_brass(rng: np.random.Generator) -> Timbre:
     players = int(rng.integers(1, 4))
     return Wavetable(
-        envelope=Envelope(_uniform(rng, 0.02, 0.07), 0.4, 0.8, _uniform(rng, 0.05, 0.15)),
-        slope=_uniform(rng, -5, -2.5), even=1.0, cutoffs=_cutoffs(1.6, 12, 300.0), body=_body(rng, 400, 3000, 3),
-        brightness=_uniform(rng, 0.5, 0.9), bite=_uniform(rng, -0.5, -0.15), bite_seconds=_uniform(rng, 0.02, 0.08),
-        vibrato=(_uniform(rng, 4.5, 5.8), _uniform(rng, 0, 14), 0.3),
+        envelope=Envelope(uniform(rng, 0.02, 0.07), 0.4, 0.8, uniform(rng, 0.05, 0.15)),
+        slope=uniform(rng, -5, -2.5), even=1.0, cutoffs=_cutoffs(1.6, 12, 300.0), body=_body(rng, 400, 3000, 3),
+        brightness=uniform(rng, 0.5, 0.9), bite=uniform(rng, -0.5, -0.15), bite_seconds=uniform(rng, 0.02, 0.08),
+        vibrato=(uniform(rng, 4.5, 5.8), uniform(rng, 0, 14), 0.3),
         detunes=tuple(float(d) for d in rng.normal(0, 5.0, players)),
-        breath=_uniform(rng, 0.0, 0.03), seed=int(rng.integers(2**31)),
+        breath=uniform(rng, 0.0, 0.03), seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
 def _draw_reed(rng: np.random.Generator) -> Timbre:
     return Wavetable(
-        envelope=Envelope(_uniform(rng, 0.015, 0.06), 0.5, 0.9, _uniform(rng, 0.04, 0.12)),
-        slope=_uniform(rng, -6, -3), even=_uniform(rng, 0.08, 1.0), cutoffs=_cutoffs(3, 14, 500.0),
-        body=_body(rng, 500, 3500, 4), brightness=_uniform(rng, 0.4, 0.9), bite=_uniform(rng, -0.3, 0.2),
-        bite_seconds=0.05, vibrato=(_uniform(rng, 4.5, 6), _uniform(rng, 4, 25), 0.2), detunes=(0.0,),
-        breath=_uniform(rng, 0.01, 0.09), seed=int(rng.integers(2**31)),
+        envelope=Envelope(uniform(rng, 0.015, 0.06), 0.5, 0.9, uniform(rng, 0.04, 0.12)),
+        slope=uniform(rng, -6, -3), even=uniform(rng, 0.08, 1.0), cutoffs=_cutoffs(3, 14, 500.0),
+        body=_body(rng, 500, 3500, 4), brightness=uniform(rng, 0.4, 0.9), bite=uniform(rng, -0.3, 0.2),
+        bite_seconds=0.05, vibrato=(uniform(rng, 4.5, 6), uniform(rng, 4, 25), 0.2), detunes=(0.0,),
+        breath=uniform(rng, 0.01, 0.09), seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
 def _draw_flute(rng: np.random.Generator) -> Timbre:
     return Wavetable(
-        envelope=Envelope(_uniform(rng, 0.03, 0.09), 0.5, 0.9, _uniform(rng, 0.05, 0.15)),
-        slope=_uniform(rng, -16, -9), even=_uniform(rng, 0.4, 1.0), cutoffs=_cutoffs(1.5, 8, 300.0), body=(),
-        brightness=_uniform(rng, 0.3, 0.8), bite=_uniform(rng, -0.2, 0.2), bite_seconds=0.05,
-        vibrato=(_uniform(rng, 4.5, 5.8), _uniform(rng, 5, 22), 0.2), detunes=(0.0,),
-        breath=_uniform(rng, 0.06, 0.3), seed=int(rng.integers(2**31)),
+        envelope=Envelope(uniform(rng, 0.03, 0.09), 0.5, 0.9, uniform(rng, 0.05, 0.15)),
+        slope=uniform(rng, -16, -9), even=uniform(rng, 0.4, 1.0), cutoffs=_cutoffs(1.5, 8, 300.0), body=(),
+        brightness=uniform(rng, 0.3, 0.8), bite=uniform(rng, -0.2, 0.2), bite_seconds=0.05,
+        vibrato=(uniform(rng, 4.5, 5.8), uniform(rng, 5, 22), 0.2), detunes=(0.0,),
+        breath=uniform(rng, 0.06, 0.3), seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
 def _draw_lead(rng: np.random.Generator) -> Timbre:
     oscillators = int(rng.integers(1, 4))
     return Wavetable(
-        envelope=Envelope(_uniform(rng, 0.002, 0.03), _uniform(rng, 0.2, 1.0), _uniform(rng, 0.3, 0.9), 0.1),
-        slope=-6.0, even=float(rng.choice([1.0, 0.02, 0.5])), cutoffs=_cutoffs(1.5, 30, _uniform(rng, 100, 2000)),
-        body=(), brightness=_uniform(rng, 0.3, 0.9), bite=_uniform(rng, 0.0, 0.6),
-        bite_seconds=_uniform(rng, 0.04, 0.4), vibrato=(5.5, float(rng.choice([0.0, 15.0])), 0.2),
+        envelope=Envelope(uniform(rng, 0.002, 0.03), uniform(rng, 0.2, 1.0), uniform(rng, 0.3, 0.9), 0.1),
+        slope=-6.0, even=float(rng.choice([1.0, 0.02, 0.5])), cutoffs=_cutoffs(1.5, 30, uniform(rng, 100, 2000)),
+        body=(), brightness=uniform(rng, 0.3, 0.9), bite=uniform(rng, 0.0, 0.6),
+        bite_seconds=uniform(rng, 0.04, 0.4), vibrato=(5.5, float(rng.choice([0.0, 15.0])), 0.2),
         detunes=tuple(float(d) for d in np.linspace(-1, 1, oscillators) * rng.uniform(3, 18)),
         breath=0.0, seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
 def _draw_pad(rng: np.random.Generator) -> Timbre:
-    width = _uniform(rng, 4, 14)
+    width = uniform(rng, 4, 14)
     return Wavetable(
-        envelope=Envelope(_uniform(rng, 0.1, 0.8), 2.0, _uniform(rng, 0.7, 1.0), _uniform(rng, 0.3, 0.9)),
-        slope=_uniform(rng, -9, -5), even=_uniform(rng, 0.3, 1.0), cutoffs=_cutoffs(1.5, 12, _uniform(rng, 200, 1500)),
-        body=_body(rng, 300, 4000, int(rng.integers(0, 4))), brightness=_uniform(rng, 0.2, 0.7),
-        bite=_uniform(rng, -0.4, 0.4), bite_seconds=_uniform(rng, 0.3, 2.0), vibrato=(5.0, 0.0, 0.0),
-        detunes=(-width, width * 0.9), breath=_uniform(rng, 0.0, 0.02), seed=int(rng.integers(2**31)),
+        envelope=Envelope(uniform(rng, 0.1, 0.8), 2.0, uniform(rng, 0.7, 1.0), uniform(rng, 0.3, 0.9)),
+        slope=uniform(rng, -9, -5), even=uniform(rng, 0.3, 1.0), cutoffs=_cutoffs(1.5, 12, uniform(rng, 200, 1500)),
+        body=_body(rng, 300, 4000, int(rng.integers(0, 4))), brightness=uniform(rng, 0.2, 0.7),
+        bite=uniform(rng, -0.4, 0.4), bite_seconds=uniform(rng, 0.3, 2.0), vibrato=(5.0, 0.0, 0.0),
+        detunes=(-width, width * 0.9), breath=uniform(rng, 0.0, 0.02), seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
 def _draw_synth_bass(rng: np.random.Generator) -> Timbre:
     return Wavetable(
-        envelope=Envelope(0.003, _uniform(rng, 0.15, 1.5), _uniform(rng, 0.2, 0.9), _uniform(rng, 0.03, 0.12)),
-        slope=_uniform(rng, -9, -5), even=float(rng.choice([1.0, 0.03])), cutoffs=_cutoffs(1.5, 20, 60.0), body=(),
-        brightness=_uniform(rng, 0.1, 0.6), bite=_uniform(rng, 0.0, 0.6), bite_seconds=_uniform(rng, 0.04, 0.25),
-        vibrato=(5.0, 0.0, 0.0), detunes=(0.0,) if rng.random() < 0.6 else (-_uniform(rng, 2, 9), 5.0),
+        envelope=Envelope(0.003, uniform(rng, 0.15, 1.5), uniform(rng, 0.2, 0.9), uniform(rng, 0.03, 0.12)),
+        slope=uniform(rng, -9, -5), even=float(rng.choice([1.0, 0.03])), cutoffs=_cutoffs(1.5, 20, 60.0), body=(),
+        brightness=uniform(rng, 0.1, 0.6), bite=uniform(rng, 0.0, 0.6), bite_seconds=uniform(rng, 0.04, 0.25),
+        vibrato=(5.0, 0.0, 0.0), detunes=(0.0,) if rng.random() < 0.6 else (-uniform(rng, 2, 9), 5.0),
         breath=0.0, seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
 def _draw_plucked(rng: np.random.Generator) -> Timbre:
     return String(
-        sustain=_uniform(rng, 1.5, 7.0), softness=_uniform(rng, 0.0, 0.9), damping=_uniform(rng, 0.05, 0.45),
-        position=_uniform(rng, 0.08, 0.35), body=_body(rng, 90, 1500, int(rng.integers(0, 5))),
-        release=_uniform(rng, 0.05, 0.2), drive=0.0, cabinet=5000.0, seed=int(rng.integers(2**31)),
+        sustain=uniform(rng, 1.5, 7.0), softness=uniform(rng, 0.0, 0.9), damping=uniform(rng, 0.05, 0.45),
+        position=uniform(rng, 0.08, 0.35), body=_body(rng, 90, 1500, int(rng.integers(0, 5))),
+        release=uniform(rng, 0.05, 0.2), drive=0.0, cabinet=5000.0, seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
 def _draw_bass_string(rng: np.random.Generator) -> Timbre:
-    wood = ((_uniform(rng, 55, 110), 90.0, _uniform(rng, 1.0, 2.5)), (_uniform(rng, 130, 280), 150.0, 0.6))
+    wood = ((uniform(rng, 55, 110), 90.0, uniform(rng, 1.0, 2.5)), (uniform(rng, 130, 280), 150.0, 0.6))
     return String(
-        sustain=_uniform(rng, 2.0, 8.0), softness=_uniform(rng, 1.02, 1.08), damping=_uniform(rng, 0.3, 0.5),
-        position=_uniform(rng, 0.15, 0.4), body=wood, release=_uniform(rng, 0.04, 0.15), drive=0.0, cabinet=5000.0,
+        sustain=uniform(rng, 2.0, 8.0), softness=uniform(rng, 1.02, 1.08), damping=uniform(rng, 0.3, 0.5),
+        position=uniform(rng, 0.15, 0.4), body=wood, release=uniform(rng, 0.04, 0.15), drive=0.0, cabinet=5000.0,
         seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
 def _draw_driven(rng: np.random.Generator) -> Timbre:
     return String(
-        sustain=_uniform(rng, 6.0, 14.0), softness=_uniform(rng, 0.0, 0.6), damping=_uniform(rng, 0.05, 0.3),
-        position=_uniform(rng, 0.08, 0.3), body=(), release=_uniform(rng, 0.04, 0.1), drive=_uniform(rng, 4, 30),
-        cabinet=_uniform(rng, 2800, 6000), seed=int(rng.integers(2**31)),
+        sustain=uniform(rng, 6.0, 14.0), softness=uniform(rng, 0.0, 0.6), damping=uniform(rng, 0.05, 0.3),
+        position=uniform(rng, 0.08, 0.3), body=(), release=uniform(rng, 0.04, 0.1), drive=uniform(rng, 4, 30),
+        cabinet=uniform(rng, 2800, 6000), seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
 def _draw_bell(rng: np.random.Generator) -> Timbre:
     return Bell(
         ratios=(float(rng.choice([1.0, 2.0, 3.0, 3.5])), float(rng.choice([5.0, 7.07, 11.0, 14.0]))),
-        indices=(_uniform(rng, 0.3, 2.0), _uniform(rng, 0.1, 1.2)),
-        decays=(_uniform(rng, 1.2, 5.0), _uniform(rng, 0.3, 2.0)), mix=_uniform(rng, 0.1, 0.7),
-        tremolo=(_uniform(rng, 4, 7), float(rng.choice([0.0, 0.0, 0.35]))), release=_uniform(rng, 0.1, 0.8),
+        indices=(uniform(rng, 0.3, 2.0), uniform(rng, 0.1, 1.2)),
+        decays=(uniform(rng, 1.2, 5.0), uniform(rng, 0.3, 2.0)), mix=uniform(rng, 0.1, 0.7),
+        tremolo=(uniform(rng, 4, 7), float(rng.choice([0.0, 0.0, 0.35]))), release=uniform(rng, 0.1, 0.8),
     )  # fmt: skip
 
 
