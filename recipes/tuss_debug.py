@@ -9,7 +9,7 @@ from functools import cache, partial
 import numpy as np
 
 from unbraid.datasets.draws import MixSettings
-from unbraid.datasets.prompt_chain import MUSDB
+from unbraid.datasets.prompt_chain import INSTRUMENTS, UNIFIED
 from unbraid.datasets.synthetic import draw_track, render_track
 from unbraid.datasets.track import Samples, Source, SourcePool
 from unbraid.datasets.training_set import TrainingSet
@@ -19,7 +19,8 @@ from unbraid.training.schedule import Decay, Schedule
 from unbraid.training.tuss_step import TussStep
 
 CONFIG = PRESETS["tuss-debug"]
-MIXTURES = MixSettings(CONFIG.sample_rate, CONFIG.segment, MUSDB, p_dropout=0.25, p_absent=0.25, p_coherent=0.5)
+CHAIN = UNIFIED.only(INSTRUMENTS)
+MIXTURES = MixSettings(CONFIG.sample_rate, CONFIG.segment, CHAIN, p_dropout=0.25, p_absent=0.25, p_coherent=0.5)
 STEP = TussStep(presence_weight=1.0, relative_silence=True)
 SONG_SECONDS = 6.0
 

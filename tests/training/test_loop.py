@@ -362,7 +362,7 @@ if __name__ == "__main__":
 def test_two_processes_equal_one_that_accumulates(tmp_path):
     script = tmp_path / "run.py"
     script.write_text(SCRIPT.format(tests=str(Path(__file__).parent)))
-    subprocess.run([sys.executable, str(script), str(tmp_path / "two")], check=True, timeout=120, capture_output=True)
+    subprocess.run([sys.executable, str(script), str(tmp_path / "two")], check=True, timeout=300, capture_output=True)
 
     class Plain(Network):
         def __init__(self):

@@ -40,7 +40,7 @@ def test_published_settings():
 
 @pytest.mark.slow
 def test_the_debug_recipe_learns(tmp_path):
-    recipe = replace(load_recipe(RECIPES / "tuss_debug.py"), steps=400, n_workers=0)
+    recipe = replace(load_recipe(RECIPES / "tuss_debug.py"), steps=150, epoch_steps=150, n_workers=0)
     torch.set_num_threads(2)
     outcome = train(recipe, tmp_path, place=Place("cpu"))
     assert outcome.progress.best[0].loss < -1.0
