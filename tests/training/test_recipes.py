@@ -1,12 +1,11 @@
 """The recipes of the repository: each one is short, loads without data, and builds its network."""
 
-from dataclasses import replace
+import math
 from pathlib import Path
 
 import pytest
 import torch
 
-from unbraid.training.loop import Place, train
 from unbraid.training.recipe import load_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -38,9 +37,11 @@ def test_published_settings():
     assert fine_tuned.schedule.learning_rate(0) == 1.25e-4
 
 
-@pytest.mark.slow
-def test_the_debug_recipe_learns(tmp_path):
-    recipe = replace(load_recipe(RECIPES / "tuss_debug.py"), steps=150, epoch_steps=150, n_workers=0)
-    torch.set_num_threads(2)
-    outcome = train(recipe, tmp_path, place=Place("cpu"))
-    assert outcome.progress.best[0].loss < -1.0
+def test_the_debug_recipe_needs_no_data():
+    recipe = load_recipe(RECIPES / "tuss_debug.py")
+    batches = recipe.validation.datasets()["composed"]
+    assert any(batch.silent.any() for batch in batches)
+    with torch.no_grad():
+        scores = recipe.validation.score(recipe.model().eval(), batches[0])
+    assert all(math.isfinite(value) for value in scores["loss"])
+    assert len(scores["presence"]) == batches[0].silent.numel()
