@@ -371,10 +371,11 @@ def _outputs(count: int) -> tuple[str, ...]:
 
 MEDIUM = TussConfig(cross=_stack(4, 4, 128, 384, (4, 1)), extraction=_stack(2, 4, 96, 256, (4, 4)))
 LARGE = TussConfig(cross=_stack(6, 8, 256, 384, (4, 1)), extraction=_stack(3, 8, 192, 256, (4, 4)), n_features=128)
-SMALL_BANDS = (4,) * 8 + (8,) * 4 + (16,) * 4 + (32,) * 3 + (64,) * 2 + (128, 128, 417)
+_SMALL_PATH = PathConfig(2, 64, (FeedForwardConfig(160),))  # a single feed-forward: most audio per second of training
+SMALL_BANDS = (4,) * 4 + (8,) * 4 + (16,) * 4 + (32, 48, 64, 96, 192, 481)
 SMALL = TussConfig(
-    cross=_stack(4, 2, 64, 128, (1, 1)),
-    extraction=_stack(1, 2, 64, 128, (1, 1)),
+    cross=StackConfig(4, _SMALL_PATH, _SMALL_PATH),
+    extraction=StackConfig(1, _SMALL_PATH, _SMALL_PATH),
     sample_rate=44100,
     hop_length=1024,
     bands=SMALL_BANDS,

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unbraid.models.layers.linear import Linear
+
 TILE = 512  # positions that are worked on at a time in inference, so that every temporary stays in the cache
 
 
@@ -134,15 +136,16 @@ class Attention(nn.Module):
     def __init__(self, n_features: int, path: PathConfig) -> None:
         super().__init__()
         self.n_heads = path.n_heads
-        self.qkv = nn.Linear(n_features, 3 * path.attention, bias=False)
-        self.out = nn.Linear(path.attention, n_features, bias=False)
+        self.qkv = Linear(n_features, 3 * path.attention, bias=False)
+        self.out = Linear(path.attention, n_features, bias=False)
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
         """Attend; ``rotation`` is what `Rope` gives for L."""
         projected = self.qkv(x).unflatten(-1, (3, self.n_heads, -1))  # [R, L, 3, H, A / H]
         query, key = rotate(projected[:, :, :2], rotation).transpose(1, 3).unbind(2)  # [R, H, L, A / H]
         value = projected[:, :, 2].transpose(1, 2)
-        if torch.is_grad_enabled():  # the fused kernel's backward pass is slow on CPUs
+        if torch.is_grad_enabled() or query.dtype == torch.bfloat16:
+            # on CPUs the fused kernel is slow backward, and in bfloat16
             with torch.autocast(x.device.type, enabled=False):  # scores stay as narrow as the queries are
                 scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
                 attended = scores.softmax(-1) @ value
@@ -160,8 +163,8 @@ class FeedForward(nn.Module):
     def __init__(self, n_features: int, config: FeedForwardConfig) -> None:
         super().__init__()
         self.kernel = config.kernel
-        self.expand = nn.Linear(config.kernel * n_features, 2 * config.width)
-        self.contract = nn.Linear(config.width, config.kernel * n_features, bias=False)
+        self.expand = Linear(config.kernel * n_features, 2 * config.width)
+        self.contract = Linear(config.width, config.kernel * n_features, bias=False)
         self.bias = nn.Parameter(torch.empty(n_features))
         bound = 1 / math.sqrt(config.kernel * n_features)  # what a transposed convolution of this shape starts from
         nn.init.uniform_(self.contract.weight, -bound, bound)
