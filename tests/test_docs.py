@@ -141,5 +141,13 @@ def test_every_decision_is_listed_and_complete():
             assert f"\n## {heading}\n" in text, f"{record.name} lacks {heading}"
 
 
+def test_the_commands_of_the_readme_are_those_of_continuous_integration():
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), flags=re.MULTILINE))
+    told = set(re.findall(r"make ([a-z-]+)", " ".join(re.findall(r"`(make [^`]+)`", read("CONTRIBUTING.md")))))
+    assert told <= targets
+    assert {"demo", "test"} == set(re.findall(r"^\$ make ([a-z-]+)", read("README.md"), flags=re.MULTILINE))
+    assert re.findall(r"^make ([a-z-]+)$", read(".ci/run"), flags=re.MULTILINE) == ["test", "test-minimal"]
+
+
 def test_the_version_has_a_place_in_the_changelog():
     assert re.search(rf"^## \[({re.escape(unbraid.__version__)}|Unreleased)\]", read("CHANGELOG.md"), re.MULTILINE)

@@ -25,6 +25,36 @@ if TYPE_CHECKING:
     from unbraid.models.separator import Separator
 
 Words = list[str] | None
+PromptsOption = Annotated[
+    Words, typer.Option("--prompts", "-p", metavar="NAMES", help="Sounds it was taught, such as 'vocals drums'.")
+]
+TaskOption = Annotated[
+    Words, typer.Option(metavar="TASK", help="Prompts of a task: enhance, music, cinema, speakers=N, events=N.")
+]
+LabelOption = Annotated[Words, typer.Option(metavar="NAME", help="One sound by its name; repeat it for several.")]
+TargetOption = Annotated[
+    Words, typer.Option(metavar="NAME", help="Begin a target: the guides that follow point at it.")
+]
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", metavar="MODEL", help="A name from `unbraid models`, or a weights file.")
+]
+ContainerOption = Annotated[
+    Literal["wav", "flac", "ogg", "mp3"] | None,
+    typer.Option("--format", help="Format of the stems; wav by default."),
+]
+DepthOption = Annotated[
+    Literal["16", "24", "float"] | None, typer.Option(help="Bits of a sample; the input's own by default.")
+]
+ChannelModeOption = Annotated[
+    Literal["each", "mid"] | None,
+    typer.Option(help="TUSS: every channel alone, or masks from their mean; the model's own by default."),
+]
+SkipOption = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave out files whose stems are there, made in the same way.")
+]
+TemplateOption = Annotated[
+    str, typer.Option(help="Path of a stem below the output folder; {track} and {stem} are filled in.")
+]
 
 
 @dataclass(frozen=True)
@@ -39,43 +69,23 @@ class Job:
 
 def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
     ctx: typer.Context,
-    files: Annotated[list[str], typer.Argument(metavar="FILES...", help="Files, folders and globs.")],
-    prompts: Annotated[
-        Words, typer.Option("--prompts", "-p", metavar="NAMES", help="Sounds it was taught, such as 'vocals drums'.")
-    ] = None,
-    task: Annotated[
-        Words, typer.Option(metavar="TASK", help="Prompts of a task: enhance, music, cinema, speakers=N, events=N.")
-    ] = None,
-    label: Annotated[Words, typer.Option(metavar="NAME", help="One sound by its name; repeat it for several.")] = None,
-    target: Annotated[
-        Words, typer.Option(metavar="NAME", help="Begin a target: the guides that follow point at it.")
-    ] = None,
-    model: Annotated[
-        str, typer.Option("--model", "-m", metavar="MODEL", help="A name from `unbraid models`, or a weights file.")
-    ] = "tuss-small",
+    files: Annotated[list[str], typer.Argument(metavar="FILES", help="Files, folders and globs.")],
+    prompts: PromptsOption = None,
+    task: TaskOption = None,
+    label: LabelOption = None,
+    target: TargetOption = None,
+    model: ModelOption = "tuss-small",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the stems.")] = Path("separated"),
-    container: Annotated[
-        Literal["wav", "flac", "ogg", "mp3"] | None,
-        typer.Option("--format", help="Format of the stems; wav by default."),
-    ] = None,
-    depth: Annotated[
-        Literal["16", "24", "float"] | None, typer.Option(help="Bits of a sample; the input's own by default.")
-    ] = None,
+    container: ContainerOption = None,
+    depth: DepthOption = None,
     overlap: Annotated[float, typer.Option(help="Share of a window that the next one covers again, 0 to 0.9.")] = 0.25,
     device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:1, mps.")] = "auto",
     precision: Annotated[Literal["fp32", "bf16"], typer.Option(help="Arithmetic of the network.")] = "fp32",
-    channel_mode: Annotated[
-        Literal["each", "mid"] | None,
-        typer.Option(help="TUSS: every channel alone, or masks from their mean; the model's own by default."),
-    ] = None,
+    channel_mode: ChannelModeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a file on stdout.")] = False,
-    skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out files whose stems are there, made in the same way.")
-    ] = False,
+    skip_existing: SkipOption = False,
     residual: Annotated[bool, typer.Option(help="Write what is left of the mixture, too.")] = True,
-    name_template: Annotated[
-        str, typer.Option(help="Path of a stem below the output folder; {track} and {stem} are filled in.")
-    ] = "{track}/{stem}",
+    name_template: TemplateOption = "{track}/{stem}",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only complaints.")] = False,
 ) -> None:
     """Separate recordings into the sounds asked for and the rest; stems keep rate, length, channels and level."""
