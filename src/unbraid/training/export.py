@@ -1,0 +1,57 @@
+"""From a run to a weights file that separates: the end of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from unbraid.errors import RecipeError
+from unbraid.models.tuss import Tuss
+from unbraid.training.averaging import mean_weights
+from unbraid.training.checkpoints import LAST, best_files, load_checkpoint, load_weights
+from unbraid.training.recipe import Recipe
+from unbraid.zoo import save_weights
+
+
+def export_run(
+    recipe: Recipe,
+    folder: Path,
+    out: Path,
+    *,
+    n_best: int = 0,
+    half: bool = False,
+    card: Mapping[str, object] | None = None,
+) -> str:
+    """Write the weights of a run as a file that `load_model` reads, and return its SHA-256.
+
+    Args:
+        recipe: of the run; it knows the shape of the network.
+        folder: of the run.
+        out: the file to write.
+        n_best: average so many of the best epochs, as TUSS does with five; 0 takes the last checkpoint (the
+            moving average if the recipe keeps one).
+        half: store matrices as float16.
+        card: what a reader should know; steps, seconds of audio, and seed are added.
+
+    Raises:
+        RecipeError: if the run has no such weights, or they are of another network than the recipe's.
+    """
+    model = recipe.model()
+    if not isinstance(model, Tuss):
+        raise RecipeError(f"cannot export a {type(model).__name__}: only TUSS networks have a weights file so far")
+    progress = load_checkpoint(folder / LAST).progress
+    weights = mean_weights(best_files(folder)[:n_best]) if n_best else load_weights(folder / LAST)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise RecipeError(f"{folder}: its weights are of another network than the recipe") from error
+    facts = {
+        "steps": progress.step,
+        "seconds_of_audio": round(progress.audio_seconds),
+        "seconds_of_training": round(progress.seconds),
+        "seed": recipe.seed,
+        "averaged_epochs": n_best,
+    }
+    return save_weights(model, out, card={**(card or {}), **facts}, dtype=torch.float16 if half else torch.float32)
