@@ -36,7 +36,7 @@ def import_tuss(path: str | Path, *, hparams: str | Path | None = None) -> Tuss:
     Args:
         path: the authors' ``.pth`` or ``.ckpt``, or a ``.safetensors`` with the same keys.
         hparams: their ``hparams.yaml``; without it, the one found up to two folders above is used, or the
-            published values are taken for what the shapes do not tell (8 groups, 48 kHz, hop 512).
+            published values are taken for what the shapes do not tell (8 groups, 48 kHz, hop of a quarter window).
 
     Raises:
         ModelError: if the file is not such a checkpoint, or the two files disagree.
@@ -123,7 +123,7 @@ def read_config(tensors: Mapping[str, Tensor], hparams: Mapping[str, Any], kind:
         anonymous=kind == "conventional",
         sample_rate=int(conf.get("sample_rate", 48000)),
         n_fft=2 * (sum(widths) - 1),
-        hop_length=int(stft.get("hop_length", 512)),
+        hop_length=int(stft.get("hop_length", (sum(widths) - 1) // 2)),
         bands=widths,
         n_features=n_features,
         n_groups=int(first.get("num_groups", 8)),

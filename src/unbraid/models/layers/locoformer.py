@@ -37,7 +37,7 @@ class PathConfig:
     feed_forward: tuple[FeedForwardConfig, ...]
 
     def __post_init__(self) -> None:
-        if self.attention % self.n_heads or (self.attention // self.n_heads) % 2:
+        if self.n_heads < 1 or self.attention % self.n_heads or (self.attention // self.n_heads) % 2:
             raise ValueError(f"attention width {self.attention} must be an even multiple of {self.n_heads} heads")
         if len(self.feed_forward) not in (1, 2):
             raise ValueError(f"a path has one or two feed-forwards, got {len(self.feed_forward)}")

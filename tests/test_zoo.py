@@ -1,0 +1,122 @@
+"""The zoo: names, files, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from unbraid.errors import ModelError
+from unbraid.models.tuss import PRESETS
+from unbraid.zoo import WEIGHTS, ZOO, debug_model, load_model, read_file, save_weights, weights_hash
+
+
+def test_every_entry_tells_the_truth():
+    for name, entry in ZOO.items():
+        assert entry.name == name
+        assert entry.summary
+        assert entry.licence
+        if entry.path is None:
+            assert entry.sha256 is None
+            continue
+        assert weights_hash(entry.path) == entry.sha256
+        card = json.loads(read_file(entry.path)[0]["card"])
+        for fact in ("training_data", "licence", "recipe", "seed", "steps", "hardware", "scores", "commit"):
+            assert card[fact], f"the card of {name} does not say its {fact}"
+
+
+def test_shipped_weights_are_safetensors_and_small():
+    files = [path for path in WEIGHTS.iterdir() if path.is_file()]
+    assert {path.suffix for path in files} <= {".safetensors", ".md", ".json"}
+    assert sum(path.stat().st_size for path in files) < 60e6
+    shipped = {entry.file for entry in ZOO.values() if entry.file}
+    assert {path.name for path in files if path.suffix == ".safetensors"} == shipped
+
+
+@pytest.mark.parametrize("name", [name for name, entry in ZOO.items() if entry.file])
+def test_shipped_models_load(name):
+    model = load_model(name)
+    assert model.vocabulary
+    assert not model.training
+    assert model.config == PRESETS[name]
+
+
+def test_debug_model_is_the_same_every_time_and_leaves_the_generator_alone():
+    state = torch.get_rng_state()
+    one, other = debug_model(), debug_model()
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(one.prompts, other.prompts)
+    assert not torch.equal(one.prompts, debug_model(seed=1).prompts)
+
+
+def test_weights_come_back(tmp_path):
+    path = tmp_path / "my.safetensors"
+    model = debug_model()
+    digest = save_weights(model, path, card={"licence": "CC0-1.0"})
+    assert digest == weights_hash(path)
+    back = load_model(path)
+    assert back.config == model.config
+    assert all(torch.equal(a, b) for a, b in zip(back.state_dict().values(), model.state_dict().values(), strict=True))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("tuss-medium", "ships without weights"),
+        ("tuss-gigantic", "unknown model 'tuss-gigantic'"),
+        ("no/such.safetensors", "unknown model"),
+    ],
+)
+def test_unknown_models_are_explained(name, match):
+    with pytest.raises(ModelError, match=match):
+        load_model(name)
+
+
+def test_damaged_and_foreign_files_are_refused(tmp_path):
+    path = tmp_path / "my.safetensors"
+    for content in (b"", b"text", b"\x08\0\0\0\0\0\0\0{}      "):
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=r"my\.safetensors"):
+            load_model(path)
+    save_file({"a": torch.ones(1)}, path)
+    with pytest.raises(ModelError, match="not an Unbraid weights file"):
+        load_model(path)
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_model(tmp_path)
+
+
+def test_truncated_weights_are_refused(tmp_path):
+    path = tmp_path / "my.safetensors"
+    save_weights(debug_model(), path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_model(path)
+
+
+def test_weights_of_another_size_are_refused(tmp_path):
+    path = tmp_path / "my.safetensors"
+    save_weights(debug_model(), path)
+    header, tensors = read_file(path)
+    del tensors["prompts"]
+    save_file(tensors, path, metadata=header)
+    with pytest.raises(ModelError, match="damaged"):
+        load_model(path)
+
+
+def test_device_that_is_not_there(tmp_path):
+    path = tmp_path / "my.safetensors"
+    save_weights(debug_model(), path)
+    with pytest.raises(ModelError, match="device"):
+        load_model(path, device="vulcan")
+    if not torch.cuda.is_available():
+        with pytest.raises(ModelError, match="device 'cuda'"):
+            load_model(path, device="cuda")
+
+
+def test_folder_that_is_not_there(tmp_path):
+    with pytest.raises(ModelError, match="cannot be written"):
+        save_weights(debug_model(), tmp_path / "no" / "such" / "my.safetensors")
