@@ -20,7 +20,7 @@ from torch import Tensor
 from unbraid.errors import ModelError
 from unbraid.models.layers.bands import runs_of
 from unbraid.models.layers.locoformer import FeedForwardConfig, PathConfig, StackConfig
-from unbraid.models.tuss import Tuss, TussConfig
+from unbraid.models.tuss import PROMPTS, Tuss, TussConfig
 
 PROMPT_WORDS = {"sfxbg": "sfx-mix", "musicbg": "music-mix"}
 PATHS = {"frequency": "freq_path", "time": "frame_path"}
@@ -114,11 +114,14 @@ def read_config(tensors: Mapping[str, Tensor], hparams: Mapping[str, Any], kind:
     last = tensors[f"{DECODER}.0.5.weight"]
     n_outputs = len(last) // (4 * widths[0])
     time_first = first.get("tf_order", "ft") == "tf"
-    prompts = conf.get("prompts") or [key.removeprefix("prompts.") for key in tensors if key.startswith("prompts.")]
+    stored = sorted(key.removeprefix("prompts.") for key in tensors if key.startswith("prompts."))
+    words = [PROMPT_WORDS.get(prompt, prompt) for prompt in conf.get("prompts") or stored]
+    if not conf.get("prompts"):
+        words.sort(key=lambda word: PROMPTS.index(word) if word in PROMPTS else len(PROMPTS))
     return TussConfig(
         cross=_read_stack(tensors, STACKS[kind][0], time_first=time_first),
         extraction=_read_stack(tensors, STACKS[kind][1], time_first=time_first),
-        prompts=tuple(PROMPT_WORDS.get(prompt, prompt) for prompt in prompts) if kind == "tuss" else (),
+        prompts=tuple(words),
         outputs=tuple(f"source-{n + 1}" for n in range(n_outputs)) if kind == "conventional" else (),
         anonymous=kind == "conventional",
         sample_rate=int(conf.get("sample_rate", 48000)),
@@ -162,11 +165,11 @@ def _translate(tensors: Mapping[str, Tensor], config: TussConfig, kind: str) -> 
                 raise ValueError("blocks with different rotary frequencies")
             pairs.append((f"{ours}.rope_{path}.frequencies", freqs[0]))
             for b in range(stack.n_blocks):
-                source = f"{theirs}.{b}.{published}"
+                source = f"{theirs}.{b}.{keys}"
                 pairs += [(f"{ours}.blocks.{b}.{path}.{key}", value) for key, value in translate_path(tensors, source)]
     pairs += _translate_bands(tensors, config)
-    words = {word: key for key, word in PROMPT_WORDS.items()}
-    rows = [tensors[f"prompts.{words.get(prompt, prompt)}"].flatten() for prompt in config.prompts]
+    keys = {word: key for key, word in PROMPT_WORDS.items()}
+    rows = [tensors[f"prompts.{keys.get(prompt, prompt)}"].flatten() for prompt in config.prompts]
     pairs.append(("prompts", torch.stack(rows) if rows else torch.empty(0, config.n_features)))
     sos = tensors["sos_token"].view(1, -1) if config.sos and config.prompts else torch.empty(0, config.n_features)
     return [*pairs, ("sos", sos)]

@@ -164,7 +164,7 @@ def restore_optimizer(optimizer: Optimizer, module: nn.Module, tensors: Mapping[
 def random_states() -> dict[str, Tensor]:
     """Return the states of the generators of all devices."""
     states = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    if torch.cuda.is_initialized():
         states |= {f"cuda:{index}": state for index, state in enumerate(torch.cuda.get_rng_state_all())}
     return states
 

@@ -77,7 +77,8 @@ class BandRun(nn.Module):
     def forward(self, bins: Tensor) -> Tensor:
         """Map ``[B, T, K, 2 b]`` to ``[B, T, K, D]``."""
         x = self.norm(bins).permute(2, 0, 1, 3)
-        return self.linear(x.flatten(1, 2)).unflatten(1, x.shape[1:3]).permute(1, 2, 0, 3)
+        y: Tensor = self.linear(x.flatten(1, 2))
+        return y.view(*x.shape[:3], -1).permute(1, 2, 0, 3)
 
 
 class DecoderRun(nn.Module):

@@ -59,14 +59,14 @@ class _GroupedRmsNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor, n_groups: int, eps: float) -> Tensor:
         """Normalize ``[..., D]`` in float32; the result is as narrow as the layers that follow."""
-        grouped = x.float().unflatten(-1, (n_groups, -1))
+        grouped = x.float().view(*x.shape[:-1], n_groups, -1)
         rms = torch.linalg.vector_norm(grouped, dim=-1, keepdim=True).mul_(grouped.shape[-1] ** -0.5)
         ctx.save_for_backward(x, gain, rms)
         ctx.eps = eps
         normal = (grouped / (rms + eps)).flatten(-2).mul_(gain)
-        return normal.to(
-            torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
-        )
+        narrow = torch.is_autocast_enabled(x.device.type)
+        y: Tensor = normal.to(torch.get_autocast_dtype(x.device.type) if narrow else x.dtype)
+        return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
@@ -144,14 +144,15 @@ class Attention(nn.Module):
         projected = self.qkv(x).unflatten(-1, (3, self.n_heads, -1))  # [R, L, 3, H, A / H]
         query, key = rotate(projected[:, :, :2], rotation).transpose(1, 3).unbind(2)  # [R, H, L, A / H]
         value = projected[:, :, 2].transpose(1, 2)
-        if torch.is_grad_enabled() or query.dtype == torch.bfloat16:
+        if x.device.type == "cpu" and (torch.is_grad_enabled() or query.dtype == torch.bfloat16):
             # on CPUs the fused kernel is slow backward, and in bfloat16
             with torch.autocast(x.device.type, enabled=False):  # scores stay as narrow as the queries are
                 scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
                 attended = scores.softmax(-1) @ value
         else:
             attended = nn.functional.scaled_dot_product_attention(query, key, value)
-        return self.out(attended.transpose(1, 2).flatten(-2))
+        y: Tensor = self.out(attended.transpose(1, 2).flatten(-2))
+        return y
 
 
 class FeedForward(nn.Module):
@@ -179,7 +180,7 @@ class FeedForward(nn.Module):
             x = torch.cat([padded[:, j : j + length + margin] for j in range(self.kernel)], dim=-1)
         value, gate = self.expand(x).chunk(2, dim=-1)
         spread = self.contract(value * nn.functional.silu(gate))
-        y = spread[:, margin:, :n_features]
+        y: Tensor = spread[:, margin:, :n_features]
         for j in range(1, self.kernel):
             y = y + spread[:, margin - j : margin - j + length, j * n_features : (j + 1) * n_features]
         return y + self.bias
@@ -209,7 +210,8 @@ class Path(nn.Module):
         for norm, feed_forward in zip(self.before_norm, self.before, strict=True):
             x = x + feed_forward(norm(x))
         x = x + self.attention(self.attention_norm(x), rotation)
-        return x + self.after(self.after_norm(x))
+        y: Tensor = x + self.after(self.after_norm(x))
+        return y
 
 
 class Block(nn.Module):
@@ -228,11 +230,12 @@ class Block(nn.Module):
         return self._along_time(self._along_frequency(x, rotations[0]), rotations[1])
 
     def _along_frequency(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-        return self.frequency(x.flatten(0, 1), rotation).view(x.shape)
+        y: Tensor = self.frequency(x.flatten(0, 1), rotation)
+        return y.view(x.shape)
 
     def _along_time(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
         turned = x.transpose(1, 2)  # [B, K, T, D]
-        y = self.time(turned.flatten(0, 1), rotation)
+        y: Tensor = self.time(turned.flatten(0, 1), rotation)
         return y.view(turned.shape).transpose(1, 2).contiguous()
 
 
