@@ -18,13 +18,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from unbraid.separation import Settings, separate
 
 from unbraid.audio.signal import Audio
 from unbraid.evaluation.records import provenance
 from unbraid.guides.kinds import Label, Target
 from unbraid.models.layers.locoformer import PathConfig, StackConfig
 from unbraid.models.tuss import PRESETS, Tuss, TussConfig
+from unbraid.separation import Settings, separate
 
 PROMPTS = ("vocals", "drums", "bass", "other", "speech", "sfx")
 PRECISIONS = ("fp32", "bf16")

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from unbraid.separation import Settings
 
 from unbraid.evaluation.items import EvaluationItem, ItemSource
 from unbraid.evaluation.protocols import (
@@ -18,6 +17,7 @@ from unbraid.evaluation.protocols import (
     hash_weights,
 )
 from unbraid.evaluation.records import Record, RecordFile
+from unbraid.separation import Settings
 
 MakeItem = Callable[..., ItemSource]
 ALL_MODES = (Mode.ALL, Mode.SINGLE, Mode.ABSENT)

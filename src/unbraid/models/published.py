@@ -165,7 +165,7 @@ def _translate(tensors: Mapping[str, Tensor], config: TussConfig, kind: str) -> 
                 raise ValueError("blocks with different rotary frequencies")
             pairs.append((f"{ours}.rope_{path}.frequencies", freqs[0]))
             for b in range(stack.n_blocks):
-                source = f"{theirs}.{b}.{keys}"
+                source = f"{theirs}.{b}.{published}"
                 pairs += [(f"{ours}.blocks.{b}.{path}.{key}", value) for key, value in translate_path(tensors, source)]
     pairs += _translate_bands(tensors, config)
     keys = {word: key for key, word in PROMPT_WORDS.items()}
