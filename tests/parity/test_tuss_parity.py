@@ -11,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from unbraid.audio.segments import WindowLayout, overlap_add
 from unbraid.audio.stft import Stft
 from unbraid.guides.kinds import Label, Target
 from unbraid.models.layers.locoformer import Stack
@@ -124,3 +125,33 @@ def test_golden_stft():
     spectrogram = stft(content["in.x"])
     assert relative(torch.view_as_real(spectrogram.transpose(1, 2).contiguous()), content["out.spec"]) < TOLERANCE
     assert relative(stft.inverse(spectrogram), content["out.wave"]) < TOLERANCE
+
+
+@pytest.mark.parametrize(("overlap", "n_samples"), [(0.5, 5000), (0.0, 5000), (0.5, 1600), (0.25, 4801)])
+def test_published_joining_is_the_box_on_a_padded_recording(overlap, n_samples):
+    """The published inference pads the last segment with zeros and joins two segments by their mean."""
+    content = load_file(VECTORS / "tuss_without_sos.safetensors")
+    model = build_tuss(published(content), HPARAMS, name="toy")
+    length, shift = 1600, round(1600 * (1 - overlap))
+    mixture = torch.randn(1, n_samples, generator=torch.Generator().manual_seed(1))
+    n_segments = -(-(n_samples - (length - shift)) // shift) if n_samples > length else 1
+    padded = torch.nn.functional.pad(mixture, (0, (n_segments - 1) * shift + length - n_samples))
+
+    def separate(windows: Tensor) -> Tensor:
+        with torch.no_grad():
+            return model.separate_windows(windows, [["speech", "music-mix"]] * len(windows))[0]
+
+    expected = torch.zeros(2, padded.shape[1])
+    for index in range(n_segments):
+        start = index * shift
+        segment = separate(padded[:, start : start + length])[0]
+        shared = slice(start, start + length - shift) if index else slice(0, 0)
+        segment[:, : shared.stop - shared.start] = (expected[:, shared] + segment[:, : shared.stop - shared.start]) / 2
+        expected[:, start : start + length] = segment
+    pieces = overlap_add(
+        [padded],
+        lambda windows, starts: (separate(windows[:, 0])[:, :, None], None),
+        layout=WindowLayout(length, overlap, fade="box"),
+    )
+    joined = torch.cat([piece.estimates for piece in pieces], dim=-1)[:, 0, :n_samples]
+    assert relative(joined, expected[:, :n_samples]) < TOLERANCE
