@@ -1,33 +1,16 @@
 import json
-import multiprocessing
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
-from unbraid.audio.signal import Audio
 from unbraid.datasets.draws import MixSettings
-from unbraid.datasets.pack import PackWriter, read_pack
 from unbraid.datasets.prompt_chain import UNIFIED
-from unbraid.datasets.track import FileStore, SourcePool
+from unbraid.datasets.track import SourcePool
 from unbraid.datasets.training_set import Batch, TrainingSet
 from unbraid.errors import DatasetError
 
 SETTINGS = MixSettings(sample_rate=8000, duration=1.0, p_dropout=0.3, p_absent=0.3)
-
-
-@pytest.fixture
-def packed(tmp_path):
-    """The pool of a pack: it can be sent to other processes."""
-    noise = np.random.default_rng(0)
-    with PackWriter(tmp_path / "pack") as writer:
-        for prompt in UNIFIED.prompts:
-            for number in range(4):
-                samples = noise.standard_normal(6000 + 4000 * number) * 0.1
-                writer.add(f"{prompt}-{number}", Audio.from_array(samples, 8000), prompt=prompt)
-    return SourcePool(read_pack(tmp_path / "pack"))
 
 
 def same(first: Batch, second: Batch) -> bool:
@@ -64,45 +47,6 @@ def test_a_batch_depends_on_seed_and_step_alone(pool):
 def test_draws_are_those_of_the_batch(pool):
     data = TrainingSet(pool, SETTINGS)
     assert [draw.prompts for draw in data.draw(4)] == data[4].prompts
-
-
-def test_streams_resume_anywhere(pool):
-    data = TrainingSet(pool, SETTINGS, batch_size=1)
-    whole = list(islice(data.batches(), 6))
-    assert all(same(one, other) for one, other in zip(whole[4:], data.batches(4), strict=False))
-
-
-def test_workers_give_the_same_batches_in_order(packed):
-    data = TrainingSet(packed, SETTINGS, batch_size=2, seed=1)
-    stream = data.batches(10, n_workers=2)
-    for step, batch in zip(range(10, 18), stream, strict=False):
-        assert same(batch, data[step])
-        batch.mixture.mul_(2)  # the batch is the receiver's own
-    stream.close()
-    assert not multiprocessing.active_children()
-
-
-def test_errors_of_workers_arrive(packed, tmp_path):
-    (tmp_path / "bad.wav").write_text("no audio")
-    damaged = [replace(source, store=FileStore(tmp_path / "bad.wav")) for source in packed.sources.values()]
-    stream = TrainingSet(SourcePool(damaged), SETTINGS).batches(n_workers=1)
-    with pytest.raises(DatasetError, match=r"bad\.wav: cannot be read"):
-        next(stream)
-
-
-@dataclass(frozen=True)
-class DeadlyStore:
-    def read(self, start, stop, channel):
-        import os
-
-        os._exit(9)
-
-
-def test_a_killed_worker_is_an_error(packed):
-    deadly = [replace(source, store=DeadlyStore()) for source in packed.sources.values()]
-    stream = TrainingSet(SourcePool(deadly), SETTINGS).batches(n_workers=1)
-    with pytest.raises(DatasetError, match="was killed"):
-        next(stream)
 
 
 def test_a_missing_prompt_is_an_error_before_work_starts(source):

@@ -3,9 +3,16 @@ import os
 import signal
 import time
 
+import numpy as np
 import pytest
 import torch
 
+from unbraid.audio.signal import Audio
+from unbraid.datasets.draws import MixSettings
+from unbraid.datasets.pack import PackWriter, read_pack
+from unbraid.datasets.prompt_chain import UNIFIED
+from unbraid.datasets.track import SourcePool
+from unbraid.datasets.training_set import TrainingSet
 from unbraid.errors import DatasetError, RecipeError
 from unbraid.training.feed import N_AHEAD, feed
 
@@ -54,6 +61,23 @@ def test_errors_of_the_source_arrive_as_they_are_after_all_batches_before_them(n
         with pytest.raises(DatasetError, match=r"^song.wav: is missing: put it back$"):
             next(batches)
     assert not multiprocessing.active_children()
+
+
+def test_mixtures_of_a_pack_arrive_as_they_would_be_made_here(tmp_path):
+    noise = np.random.default_rng(0)
+    with PackWriter(tmp_path / "pack") as writer:
+        for prompt in UNIFIED.prompts:
+            samples = noise.standard_normal(8000) * 0.1
+            writer.add(prompt, Audio.from_array(samples, 8000), prompt=prompt)
+    settings = MixSettings(sample_rate=8000, duration=1.0, p_dropout=0.3, p_absent=0.3)
+    data = TrainingSet(SourcePool(read_pack(tmp_path / "pack")), settings, batch_size=2, seed=1)
+    with feed(data, start=10, n_workers=2) as batches:
+        for step in range(10, 16):
+            here, there = data[step], next(batches)
+            assert there.prompts == here.prompts
+            for name in ("mixture", "references", "silent"):
+                assert torch.equal(getattr(there, name), getattr(here, name))
+            there.mixture.mul_(2)  # the batch is the receiver's own
 
 
 def test_a_worker_that_dies_is_noticed(monkeypatch):

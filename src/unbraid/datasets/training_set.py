@@ -5,17 +5,8 @@ Axes: B mixtures of a batch, S prompts, N samples.
 
 from __future__ import annotations
 
-import os
-import signal
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import count
-from multiprocessing import get_context, parent_process
-from threading import Thread
 from typing import NamedTuple
 
 import numpy as np
@@ -93,61 +84,3 @@ class TrainingSet:
             [item.prompts for item in items],
             torch.stack([item.silent for item in items]),
         )
-
-    def batches(self, start: int = 0, *, n_workers: int = 0, n_ahead: int = 2) -> Iterator[Batch]:
-        """Yield batch ``start`` and all that follow it, without end and in order.
-
-        Args:
-            start: number of the first batch; resuming at step k is ``start=k``.
-            n_workers: processes that make batches beside this one; 0 makes them here. The batches are the
-                same for any number. The processes are spawned, so a script that asks for some needs the
-                usual ``if __name__ == "__main__":``.
-            n_ahead: how many batches are made ahead by each process.
-
-        Raises:
-            DatasetError: if a source cannot be read, or a process was killed.
-        """
-        if n_workers == 0:
-            yield from map(self.__getitem__, count(start))
-            return
-        executor = ProcessPoolExecutor(n_workers, get_context("spawn"), _begin_work, (self,))
-        try:
-            steps = count(start)
-            coming = deque(executor.submit(_work, next(steps)) for _ in range(n_workers * n_ahead))
-            while True:
-                mixture, references, prompts, silent = _result(coming.popleft())
-                coming.append(executor.submit(_work, next(steps)))
-                yield Batch(torch.from_numpy(mixture), torch.from_numpy(references), prompts, torch.from_numpy(silent))
-        finally:
-            executor.shutdown(wait=True, cancel_futures=True)
-
-
-_Arrays = tuple[np.ndarray, np.ndarray, list[tuple[str, ...]], np.ndarray]
-_at_work: list[TrainingSet] = []  # in a worker process: the training set that it was started for
-
-
-def _begin_work(training_set: TrainingSet) -> None:
-    """Prepare a worker process: one thread, deaf to Ctrl-C, gone when its parent is gone."""
-    _at_work[:] = [training_set]
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _work(step: int) -> _Arrays:
-    batch = _at_work[0][step]
-    return batch.mixture.numpy(), batch.references.numpy(), batch.prompts, batch.silent.numpy()
-
-
-def _result(future: Future[_Arrays]) -> _Arrays:
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise DatasetError("a process that makes mixtures was killed: give it more memory, or use fewer") from error
