@@ -265,6 +265,13 @@ def test_metrics_are_clamped_and_say_when_they_are_undefined(metric):
     assert torch.isnan(metric(estimate=tone, reference=torch.zeros(1, 100))).all()
 
 
+@pytest.mark.parametrize("metric", [si_sdr, snr])
+def test_the_limit_is_a_parameter(metric):
+    tone = signals(1, 100)
+    assert metric(estimate=tone, reference=tone, limit_db=40.0).item() == 40
+    assert metric(estimate=1e6 * signals(1, 100, seed=8), reference=tone, limit_db=3.0).item() == -3
+
+
 def test_si_sdr_ignores_the_level_and_calls_a_silent_estimate_worst():
     tone, estimate = signals(1, 300), signals(1, 300, seed=9)
     louder = si_sdr(estimate=20 * estimate, reference=tone)

@@ -11,16 +11,17 @@ Axes: S stems, C channels, N samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from unbraid.models import losses
+from unbraid.models.losses import Metric
+
 SI_SDR_LIMIT_DB = 70.0
 SNR_LIMIT_DB = 80.0
 SILENCE_DB = -120.0
-
-Metric = Callable[[Tensor, Tensor], Tensor]
 
 
 def si_sdr(*, estimate: Tensor, reference: Tensor, limit_db: float = SI_SDR_LIMIT_DB) -> Tensor:
@@ -46,12 +47,7 @@ def si_sdr(*, estimate: Tensor, reference: Tensor, limit_db: float = SI_SDR_LIMI
         20.0
     """
     estimate, reference = _pair(estimate, reference)
-    reference_energy = _energy(reference)
-    scale = (estimate * reference).sum(dim=-1) / reference_energy
-    target = scale[..., None] * reference
-    ratio = _ratio_db(_energy(target), _energy(estimate - target)).clamp(-limit_db, limit_db)
-    ratio = torch.where(_energy(estimate) == 0, -limit_db, ratio)
-    return torch.where(reference_energy == 0, torch.nan, ratio)
+    return losses.si_sdr(estimate=estimate, reference=reference, limit_db=limit_db)
 
 
 def si_sdr_improvement(*, estimate: Tensor, reference: Tensor, mixture: Tensor) -> Tensor:
@@ -90,8 +86,7 @@ def snr(*, estimate: Tensor, reference: Tensor, limit_db: float = SNR_LIMIT_DB) 
         20.0
     """
     estimate, reference = _pair(estimate, reference)
-    ratio = _ratio_db(_energy(reference), _energy(estimate - reference)).clamp(-limit_db, limit_db)
-    return torch.where(_energy(reference) == 0, torch.nan, ratio)
+    return losses.snr(estimate=estimate, reference=reference, limit_db=limit_db)
 
 
 def sdr(*, estimate: Tensor, reference: Tensor, limit_db: float = SNR_LIMIT_DB) -> Tensor:
@@ -136,8 +131,9 @@ def false_output_db(*, estimate: Tensor, mixture: Tensor) -> Tensor:
         -20.0
     """
     estimate, mixture = _pair(estimate, mixture)
-    level = _ratio_db(_energy(estimate), _energy(mixture)).clamp(min=SILENCE_DB)
-    return torch.where(_energy(mixture) == 0, torch.nan, level)
+    energy = _energy(mixture)
+    level = 10 * torch.log10(_energy(estimate) / energy)
+    return torch.where(energy == 0, torch.nan, level.clamp(min=SILENCE_DB))
 
 
 def presence_auc(*, scores: Sequence[float], present: Sequence[bool]) -> float:
@@ -220,7 +216,7 @@ def assign_within_categories(
         estimate: ``[S, N]`` or ``[S, C, N]``.
         reference: of the same shape, in the same order of categories.
         categories: S names, such as the prompts.
-        metric: called with estimate and reference ``[..., N]``; larger is better.
+        metric: `si_sdr`, `snr`, or another.
 
     Returns:
         For each reference the index of its estimate.
@@ -230,10 +226,9 @@ def assign_within_categories(
 
     Example:
         >>> sources = torch.eye(3)
-        >>> judge = lambda estimate, reference: snr(estimate=estimate, reference=reference)
         >>> swapped = sources[[2, 1, 0]]
         >>> names = ["speech", "sfx", "speech"]
-        >>> assign_within_categories(estimate=swapped, reference=sources, categories=names, metric=judge)
+        >>> assign_within_categories(estimate=swapped, reference=sources, categories=names, metric=snr)
         (2, 1, 0)
     """
     if not len(estimate) == len(reference) == len(categories):
@@ -253,19 +248,18 @@ def pairwise(*, estimate: Tensor, reference: Tensor, metric: Metric) -> Tensor:
     Args:
         estimate: ``[S, N]`` or ``[S, C, N]``.
         reference: ``[R, N]`` or ``[R, C, N]``.
-        metric: called with estimate and reference ``[..., N]``.
+        metric: `si_sdr`, `snr`, or another.
 
     Returns:
         Scores ``[S, R]``; channels whose score is nan are left out of the average.
 
     Example:
-        >>> judge = lambda estimate, reference: snr(estimate=estimate, reference=reference)
-        >>> pairwise(estimate=torch.eye(2), reference=torch.eye(2), metric=judge).diagonal()
+        >>> pairwise(estimate=torch.eye(2), reference=torch.eye(2), metric=snr).diagonal()
         tensor([80., 80.], dtype=torch.float64)
     """
     rows = []
     for one in estimate:
-        scores = metric(one.expand_as(reference), reference)
+        scores = metric(estimate=one.expand_as(reference), reference=reference)
         rows.append(scores if scores.ndim == 1 else scores.nanmean(dim=-1))
     return torch.stack(rows)
 
@@ -278,7 +272,3 @@ def _pair(estimate: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
 
 def _energy(signal: Tensor) -> Tensor:
     return signal.square().sum(dim=-1)
-
-
-def _ratio_db(numerator: Tensor, denominator: Tensor) -> Tensor:
-    return 10 * torch.log10(numerator / denominator)

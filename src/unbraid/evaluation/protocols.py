@@ -295,10 +295,10 @@ def _score(
     """Match outputs with references, within a category or freely, and score each category."""
     truth = torch.stack([reference.samples for reference in references])
     if free:
-        order = metrics.best_assignment(metrics.pairwise(estimate=answer.stems, reference=truth, metric=_judge))
+        order = metrics.best_assignment(metrics.pairwise(estimate=answer.stems, reference=truth, metric=metrics.si_sdr))
     else:
         order = metrics.assign_within_categories(
-            estimate=answer.stems, reference=truth, categories=asked, metric=_judge
+            estimate=answer.stems, reference=truth, categories=asked, metric=metrics.si_sdr
         )
     scores = [
         _score_source(reference, answer, index, item.mixture)
@@ -317,17 +317,13 @@ def _score_source(reference: Reference, answer: _Answer, index: int, mixture: Te
     return SourceScore(
         stems=reference.stems,
         estimate=answer.names[index],
-        si_sdr=finite(float(_judge(estimate, truth).nanmean())),
-        si_sdr_mixture=finite(float(_judge(mixture, truth).nanmean())),
+        si_sdr=finite(float(metrics.si_sdr(estimate=estimate, reference=truth).nanmean())),
+        si_sdr_mixture=finite(float(metrics.si_sdr(estimate=mixture, reference=truth).nanmean())),
         snr=finite(float(metrics.snr(estimate=estimate, reference=truth).nanmean())),
         sdr=finite(float(metrics.sdr(estimate=estimate, reference=truth))),
         level_db=_level(estimate, mixture),
         presence=answer.presence[index],
     )
-
-
-def _judge(estimate: Tensor, reference: Tensor) -> Tensor:
-    return metrics.si_sdr(estimate=estimate, reference=reference)
 
 
 def _level(estimate: Tensor, mixture: Tensor) -> float | None:

@@ -181,15 +181,17 @@ def presence_loss(*, logits: Tensor, reference: Tensor, order: Tensor) -> Tensor
     return functional.binary_cross_entropy_with_logits(logits.float().gather(1, order), sounds.float())
 
 
-def si_sdr(*, estimate: Tensor, reference: Tensor) -> Tensor:
-    """Scale-invariant signal-to-distortion ratio in dB, without removal of the mean, clamped to +-70 dB.
+def si_sdr(*, estimate: Tensor, reference: Tensor, limit_db: float = CLAMP_DB) -> Tensor:
+    """Scale-invariant signal-to-distortion ratio in dB, without removal of the mean.
 
     Args:
         estimate: ``[..., N]``.
         reference: ``[..., N]``; the leading axes broadcast.
+        limit_db: answers are held within plus and minus this value; 70 in the evaluation of TUSS.
 
     Returns:
-        ``[...]``; NaN where the reference is silent, -70 where the estimate is.
+        ``[...]``, float32 or finer as the signals are; NaN where the reference is silent, minus the limit where only
+        the estimate is.
 
     Source:
         Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019, eq. 3.
@@ -202,18 +204,19 @@ def si_sdr(*, estimate: Tensor, reference: Tensor) -> Tensor:
     energy = reference.square().sum(dim=-1, keepdim=True)
     projection = (estimate * reference).sum(dim=-1, keepdim=True) / energy * reference
     distortion = (estimate - projection).square().sum(dim=-1)
-    return _ratio_db(projection.square().sum(dim=-1), distortion)
+    return _ratio_db(projection.square().sum(dim=-1), distortion, limit_db)
 
 
-def snr(*, estimate: Tensor, reference: Tensor) -> Tensor:
-    """Signal-to-noise ratio in dB, clamped to +-70 dB.
+def snr(*, estimate: Tensor, reference: Tensor, limit_db: float = CLAMP_DB) -> Tensor:
+    """Signal-to-noise ratio in dB; nothing is scaled, so a wrong level costs.
 
     Args:
         estimate: ``[..., N]``.
         reference: ``[..., N]``; the leading axes broadcast.
+        limit_db: answers are held within plus and minus this value.
 
     Returns:
-        ``[...]``; NaN where the reference is silent.
+        ``[...]``, float32 or finer as the signals are; NaN where the reference is silent.
 
     Example:
         >>> snr(estimate=torch.tensor([1.1, 0.0]), reference=torch.tensor([1.0, 0.0])).round()
@@ -221,7 +224,7 @@ def snr(*, estimate: Tensor, reference: Tensor) -> Tensor:
     """
     estimate, reference = _same_length(estimate, reference)
     energy = reference.square().sum(dim=-1)
-    ratio = _ratio_db(energy, (estimate - reference).square().sum(dim=-1))
+    ratio = _ratio_db(energy, (estimate - reference).square().sum(dim=-1), limit_db)
     return ratio.masked_fill(energy == 0, torch.nan)
 
 
@@ -343,10 +346,10 @@ def _same_length(estimate: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     return estimate[..., :n_samples].to(dtype), reference[..., :n_samples].to(dtype)
 
 
-def _ratio_db(wanted: Tensor, unwanted: Tensor) -> Tensor:
+def _ratio_db(wanted: Tensor, unwanted: Tensor, limit_db: float) -> Tensor:
     """Ratio of two energies in dB, clamped; nothing wanted is the worst ratio."""
     tiny = torch.finfo(unwanted.dtype).tiny
-    return (10 * (torch.log10(wanted) - torch.log10(unwanted + tiny))).clamp(-CLAMP_DB, CLAMP_DB)
+    return (10 * (torch.log10(wanted) - torch.log10(unwanted + tiny))).clamp(-limit_db, limit_db)
 
 
 def _check_shapes(estimate: Tensor, reference: Tensor, n_batch: int, n_stems: int) -> None:
