@@ -13,19 +13,17 @@ class Linear(nn.Linear):
     the product. The copy is renewed when the weights were changed, moved or replaced.
     """
 
-    _narrow: tuple[tuple[int, int, torch.dtype], Tensor, Tensor | None] | None = None
+    _narrow: tuple[tuple[int, int, torch.dtype], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[..., D_in]`` to ``[..., D_out]``."""
         if torch.is_grad_enabled() or not torch.is_autocast_enabled(x.device.type):
             return super().forward(x)
-        weight, bias = self._narrowed(torch.get_autocast_dtype(x.device.type))
-        return nn.functional.linear(x, weight, bias)
+        return nn.functional.linear(x, self._narrowed(torch.get_autocast_dtype(x.device.type)), self.bias)
 
-    def _narrowed(self, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    def _narrowed(self, dtype: torch.dtype) -> Tensor:
         version = 0 if self.weight.is_inference() else self.weight._version
         key = (self.weight.data_ptr(), version, dtype)
         if self._narrow is None or self._narrow[0] != key:
-            bias = None if self.bias is None else self.bias.to(dtype)
-            self._narrow = (key, self.weight.to(dtype), bias)
-        return self._narrow[1], self._narrow[2]
+            self._narrow = (key, self.weight.to(dtype))
+        return self._narrow[1]
