@@ -23,6 +23,7 @@ PUBLIC = [
     "RecipeError",
     "Separation",
     "Settings",
+    "SettingsError",
     "Target",
     "UnbraidError",
     "__version__",

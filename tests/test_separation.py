@@ -10,7 +10,7 @@ from torch import nn
 
 from unbraid.audio.resample import resample
 from unbraid.audio.signal import Audio
-from unbraid.errors import AudioError, AudioReadError, Cancelled, GuideError, ModelError, UnbraidError
+from unbraid.errors import AudioError, AudioReadError, Cancelled, GuideError, ModelError, SettingsError
 from unbraid.guides.kinds import Label, Prompts, Target, unique_names
 from unbraid.models.separator import Estimates, Separator
 from unbraid.separation import Separation, Settings, load_separator, residual_of, separate, separate_stream
@@ -349,7 +349,7 @@ def test_settings_lay_out_the_windows():
     ],
 )
 def test_settings_that_make_no_sense(values, message):
-    with pytest.raises(UnbraidError, match=message):
+    with pytest.raises(SettingsError, match=message):
         Settings(**values)
 
 

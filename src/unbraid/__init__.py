@@ -26,6 +26,7 @@ from unbraid.errors import (
     GuideError,
     ModelError,
     RecipeError,
+    SettingsError,
     UnbraidError,
 )
 
@@ -51,6 +52,7 @@ __all__ = [
     "RecipeError",
     "Separation",
     "Settings",
+    "SettingsError",
     "Target",
     "UnbraidError",
     "__version__",

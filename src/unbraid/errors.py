@@ -6,6 +6,7 @@ UnbraidError
 │   └── AudioWriteError     full disk, missing permission, level above full scale
 ├── GuideError          a guide that is malformed, contradicts another, or is foreign to the model
 ├── ModelError          unknown model name, damaged or foreign weights
+├── SettingsError       a setting that is out of range, unknown, or makes no sense
 ├── DatasetError        a data set that is not where, or not what, it should be
 ├── RecipeError         a training recipe that cannot be run as asked
 └── Cancelled           the caller asked to stop
@@ -36,6 +37,10 @@ class GuideError(UnbraidError):
 
 class ModelError(UnbraidError):
     """A model name is unknown, or a weights file is damaged or foreign."""
+
+
+class SettingsError(UnbraidError):
+    """A setting is out of range, unknown, or makes no sense."""
 
 
 class DatasetError(UnbraidError):

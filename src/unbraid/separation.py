@@ -22,7 +22,7 @@ from unbraid.audio.files import read_audio
 from unbraid.audio.resample import StreamResampler, resampled_length
 from unbraid.audio.segments import SampleQueue, WindowLayout, overlap_add
 from unbraid.audio.signal import Audio
-from unbraid.errors import AudioError, Cancelled, ModelError, UnbraidError
+from unbraid.errors import AudioError, Cancelled, ModelError, SettingsError
 from unbraid.guides.kinds import Request, spell_targets
 from unbraid.models.separator import Condition, Separator
 
@@ -45,7 +45,7 @@ class Settings:
         precision: ``"fp32"``, or ``"bf16"`` for matrix products in bfloat16.
 
     Raises:
-        UnbraidError: if a value is out of range.
+        SettingsError: if a value is out of range.
 
     Example:
         >>> Settings(overlap=0.5).segment is None
@@ -60,9 +60,9 @@ class Settings:
     def __post_init__(self) -> None:
         WindowLayout(1, self.overlap, 1 if self.batch_size is None else self.batch_size)  # refuses these two
         if self.segment is not None and not (self.segment > 0 and math.isfinite(self.segment)):
-            raise UnbraidError(f"segment {self.segment} is out of range: use a positive number of seconds")
+            raise SettingsError(f"segment {self.segment} is out of range: use a positive number of seconds")
         if self.precision not in PRECISIONS:
-            raise UnbraidError(f"unknown precision {self.precision!r}: use one of {', '.join(PRECISIONS)}")
+            raise SettingsError(f"unknown precision {self.precision!r}: use one of {', '.join(PRECISIONS)}")
 
 
 DEFAULTS = Settings()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unbraid.audio.segments import Finished, WindowLayout, overlap_add
-from unbraid.errors import AudioError, UnbraidError
+from unbraid.errors import AudioError, SettingsError
 
 
 def noise(*shape, seed=0):
@@ -229,7 +229,7 @@ def test_reused_block_memory_is_safe():
     ],
 )
 def test_layouts_that_make_no_sense(values):
-    with pytest.raises(UnbraidError, match=r".+: .+|.+ is out of range: .+"):
+    with pytest.raises(SettingsError, match=r".+: .+|.+ is out of range: .+"):
         WindowLayout(**{"length": 10, **values})
 
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unbraid.delivery.names import NameTemplate, check_distinct, file_name
-from unbraid.errors import GuideError, UnbraidError
+from unbraid.errors import GuideError, SettingsError
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_paths(text, stem, manifest):
     ],
 )
 def test_templates_that_are_refused(text, message):
-    with pytest.raises(UnbraidError) as caught:
+    with pytest.raises(SettingsError) as caught:
         NameTemplate(text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 
 from unbraid.audio.continuity import Continuity
-from unbraid.errors import AudioError, UnbraidError
+from unbraid.errors import AudioError, SettingsError
 
 MAX_OVERLAP = 0.9
 
@@ -54,7 +54,7 @@ class WindowLayout:
         fade: ``"linear"`` cross-fades; ``"box"`` is the plain mean of all windows that meet.
 
     Raises:
-        UnbraidError: if a value is out of range.
+        SettingsError: if a value is out of range.
 
     Example:
         >>> layout = WindowLayout(length=100, overlap=0.25)
@@ -69,15 +69,15 @@ class WindowLayout:
 
     def __post_init__(self) -> None:
         if self.length < 1:
-            raise UnbraidError(f"a window of {self.length} samples is too short: make the segment longer")
+            raise SettingsError(f"a window of {self.length} samples is too short: make the segment longer")
         if not 0 <= self.overlap < MAX_OVERLAP:
-            raise UnbraidError(
+            raise SettingsError(
                 f"overlap {self.overlap} is out of range: use 0 to {MAX_OVERLAP}, {MAX_OVERLAP} excluded"
             )
         if self.batch_size < 1:
-            raise UnbraidError(f"batch_size {self.batch_size} is out of range: use 1 or more")
+            raise SettingsError(f"batch_size {self.batch_size} is out of range: use 1 or more")
         if self.fade not in ("linear", "box"):
-            raise UnbraidError(f"unknown fade {self.fade!r}: use 'linear' or 'box'")
+            raise SettingsError(f"unknown fade {self.fade!r}: use 'linear' or 'box'")
 
     @property
     def stride(self) -> int:

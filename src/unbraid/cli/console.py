@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unbraid.errors import Cancelled, GuideError, ModelError, UnbraidError
+from unbraid.errors import Cancelled, GuideError, ModelError, SettingsError, UnbraidError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -23,7 +23,7 @@ class UsageError(UnbraidError):
 
 def exit_code(error: UnbraidError) -> int:
     """Return the exit code for an error that ends a command."""
-    if isinstance(error, UsageError | GuideError | ModelError):
+    if isinstance(error, UsageError | SettingsError | GuideError | ModelError):
         return MISUSED
     return STOPPED if isinstance(error, Cancelled) else FAILED
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from unbraid.errors import GuideError, UnbraidError
+from unbraid.errors import GuideError, SettingsError
 
 FIELDS = ("track", "stem")
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
@@ -24,7 +24,7 @@ class NameTemplate:
         text: a relative path with ``/`` between its parts, ``{stem}`` somewhere, and ``{track}`` where it is wanted.
 
     Raises:
-        UnbraidError: if a field is unknown or formatted, ``{stem}`` is missing, or the path leaves the output folder.
+        SettingsError: if a field is unknown or formatted, ``{stem}`` is missing, or the path leaves the output folder.
 
     Example:
         >>> template = NameTemplate("{track}/{stem}")
@@ -37,7 +37,7 @@ class NameTemplate:
     def __post_init__(self) -> None:
         problem = _problem_of(self.text)
         if problem:
-            raise UnbraidError(f"name template {self.text!r} {problem}")
+            raise SettingsError(f"name template {self.text!r} {problem}")
 
     def stem(self, track: str, stem: str) -> PurePosixPath:
         """Path of a stem. Where the track's name has folders in it, so has the path."""
