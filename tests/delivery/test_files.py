@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from unbraid.audio.files import read_audio, write_audio
 from unbraid.audio.signal import Audio
 from unbraid.audio.writing import AudioWriter
 from unbraid.delivery import DeliveryOptions, separate_file
-from unbraid.errors import AudioReadError, AudioWriteError, Cancelled, GuideError, ModelError, UnbraidError
+from unbraid.errors import AudioReadError, AudioWriteError, Cancelled, GuideError, ModelError, SettingsError
 from unbraid.guides.kinds import Label, Prompts, Target, unique_names
 from unbraid.models.separator import Estimates, Separator
 from unbraid.separation import Settings
@@ -158,6 +159,36 @@ def test_too_loud_a_stem_becomes_float_with_a_warning(song, tmp_path):
     assert manifest.warnings[0] == loud.warning
     total = sum(read_audio(manifest.path.parent / record.file).samples for record in manifest.outputs)
     assert torch.equal(total, read_audio(song).samples)
+
+
+FLAC = DeliveryOptions(container="flac", residual=False)
+
+
+def test_a_stand_in_replaces_the_older_file_of_its_stem_and_the_other_way_round(song, tmp_path):
+    out = tmp_path / "out"
+    separate_file(song, BOTH, out, model=Fake((0.5, 0.1)), options=FLAC)
+    separate_file(song, BOTH, out, model=Fake((2.0, 0.1)), options=FLAC)
+    assert tree(out / "song") == ["a.wav", "b.flac", "manifest.json"]
+    separate_file(song, BOTH, out, model=Fake((0.5, 0.1)), options=FLAC)
+    assert tree(out / "song") == ["a.flac", "b.flac", "manifest.json"]
+
+
+def test_files_that_are_not_older_forms_of_new_ones_stay(song, tmp_path):
+    out = tmp_path / "out"
+    (out / "song").mkdir(parents=True)
+    (out / "song" / "a.flac").write_text("of the user")
+    separate_file(song, BOTH, out, model=Fake((2.0, 0.1)), options=FLAC)
+    assert tree(out / "song") == ["a.flac", "a.wav", "b.flac", "manifest.json"]  # no manifest lists it
+    first = separate_file(song, BOTH, tmp_path / "two", model=Fake(), options=FLAC).path.parent
+    separate_file(song, BOTH, tmp_path / "two", model=Fake())  # another format, asked for
+    assert tree(first) == ["a.flac", "a.wav", "b.flac", "b.wav", "manifest.json", "residual.wav"]
+
+
+def test_inputs_stay_where_they_would_be_replaced(song, tmp_path):
+    first = separate_file(song, BOTH, tmp_path / "out", model=Fake(), options=FLAC).path.parent
+    options = replace(FLAC, protected=(first / "b.flac",))
+    separate_file(first / "a.flac", BOTH, tmp_path / "out", model=Fake((3.0, 3.0)), options=options, track="song")
+    assert tree(first) == ["a.flac", "a.wav", "b.flac", "b.wav", "manifest.json"]
 
 
 def test_insisting_fails_and_leaves_nothing(song, tmp_path):
@@ -416,7 +447,7 @@ def test_skip_existing_knows_stand_ins_and_renamed_inputs(song, tmp_path):
 
 def test_no_manifest_while_stems_are_replaced(song, tmp_path, monkeypatch):
     first = separate_file(song, BOTH, tmp_path, model=Fake())
-    replace, n_calls = os.replace, 0
+    put, n_calls = os.replace, 0
 
     def fail(source, target):
         nonlocal n_calls
@@ -424,7 +455,7 @@ def test_no_manifest_while_stems_are_replaced(song, tmp_path, monkeypatch):
         if n_calls:
             assert not first.path.exists()
             raise OSError(5, "Input/output error")
-        replace(source, target)
+        put(source, target)
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(AudioWriteError, match=r"cannot be written \(input/output error\): choose another"):
@@ -450,7 +481,7 @@ def test_options_that_make_no_sense():
         DeliveryOptions(container="mp3", depth="24")
     with pytest.raises(AudioWriteError, match="flac cannot hold depth 'float'"):
         DeliveryOptions(container="flac", depth="float")
-    with pytest.raises(UnbraidError, match="name template"):
+    with pytest.raises(SettingsError, match="name template"):
         DeliveryOptions(name_template="{track}")
 
 

@@ -46,7 +46,7 @@ class DeliveryOptions:
 
     Raises:
         AudioWriteError: if the format is unknown or cannot hold the depth.
-        UnbraidError: if the template makes no sense.
+        SettingsError: if the template makes no sense.
 
     Example:
         >>> DeliveryOptions(container="flac", depth="24").name_template
@@ -111,12 +111,30 @@ class _Plan:
         found = read_manifest(self.manifest)
         if found is None or found.provenance != self.provenance or not found.is_complete():
             return None
-        places = {one.name: (self.manifest.parent / one.file).with_suffix("") for one in found.outputs}
-        wanted = {name: self.out_dir / path for name, path in self.outputs.items()}
-        is_same = {name: os.path.normpath(place) for name, place in places.items()} == {
-            name: os.path.normpath(place) for name, place in wanted.items()
-        }
-        return replace(found, skipped=True) if is_same else None
+        places = {one.name: _place(found, one).with_suffix("") for one in found.outputs}
+        wanted = {name: Path(os.path.normpath(self.out_dir / path)) for name, path in self.outputs.items()}
+        return replace(found, skipped=True) if places == wanted else None
+
+    def outdated(self, new: Manifest, *, keep: Path) -> list[Path]:
+        """Files that the manifest in place lists, and that are older forms of new ones: FLAC beside its float WAV.
+
+        One format beside another stays where the user asked for both; it goes where either had to become float WAV.
+        """
+        old = read_manifest(self.manifest)
+        if old is None:
+            return []
+        kept = {one.resolve() for one in (keep, *self.options.protected)}
+        written = {_place(new, record): record for record in new.outputs}
+        by_stem = {place.with_suffix(""): record for place, record in written.items()}
+        found = []
+        for record in old.outputs:
+            place = _place(old, record)
+            other = by_stem.get(place.with_suffix(""))
+            if other is None or place in written or place.resolve() in kept:
+                continue
+            if _gave_way(record, old) or _gave_way(other, new):
+                found.append(place)
+        return found
 
     def check(self, reader: AudioReader) -> None:
         """Find out before the work starts what would keep the files from being written.
@@ -314,12 +332,25 @@ class _Delivery:
         draft, out_dir = self._staging / "manifest", Path(os.path.normpath(self._plan.out_dir))
         manifest.write(draft)
         manifest.path.parent.mkdir(parents=True, exist_ok=True)
+        outdated = self._plan.outdated(manifest, keep=self._reader.path)
         manifest.path.unlink(missing_ok=True)
         for record in manifest.outputs:
-            final = Path(os.path.normpath(manifest.path.parent / record.file))
+            final = _place(manifest, record)
             final.parent.mkdir(parents=True, exist_ok=True)
             os.replace(self._staging / final.relative_to(out_dir), final)
+        for path in outdated:
+            path.unlink(missing_ok=True)
         os.replace(draft, manifest.path)
+
+
+def _place(manifest: Manifest, record: StemRecord) -> Path:
+    """Where a file that a manifest lists is, or will be."""
+    return Path(os.path.normpath(manifest.path.parent / record.file))
+
+
+def _gave_way(record: StemRecord, manifest: Manifest) -> bool:
+    """Whether a file has another format than was asked for, because its level did not fit."""
+    return record.container != manifest.provenance.container
 
 
 @contextmanager
