@@ -184,11 +184,13 @@ def test_files_that_are_not_older_forms_of_new_ones_stay(song, tmp_path):
     assert tree(first) == ["a.flac", "a.wav", "b.flac", "b.wav", "manifest.json", "residual.wav"]
 
 
-def test_inputs_stay_where_they_would_be_replaced(song, tmp_path):
+def test_a_file_that_would_be_replaced_is_refused_as_an_input(song, tmp_path):
     first = separate_file(song, BOTH, tmp_path / "out", model=Fake(), options=FLAC).path.parent
     options = replace(FLAC, protected=(first / "b.flac",))
-    separate_file(first / "a.flac", BOTH, tmp_path / "out", model=Fake((3.0, 3.0)), options=options, track="song")
-    assert tree(first) == ["a.flac", "a.wav", "b.flac", "b.wav", "manifest.json"]
+    for given in (first / "a.flac", song):
+        with pytest.raises(AudioWriteError, match=r"\.flac: a stem would overwrite this input"):
+            separate_file(given, BOTH, tmp_path / "out", model=Fake((3.0, 3.0)), options=options, track="song")
+    assert tree(first) == ["a.flac", "b.flac", "manifest.json"]
 
 
 def test_insisting_fails_and_leaves_nothing(song, tmp_path):

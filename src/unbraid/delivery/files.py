@@ -115,26 +115,18 @@ class _Plan:
         wanted = {name: Path(os.path.normpath(self.out_dir / path)) for name, path in self.outputs.items()}
         return replace(found, skipped=True) if places == wanted else None
 
-    def outdated(self, new: Manifest, *, keep: Path) -> list[Path]:
-        """Files that the manifest in place lists, and that are older forms of new ones: FLAC beside its float WAV.
+    def outdated(self, new: Manifest) -> list[Path]:
+        """Files of the manifest in place that new ones stand in for: a FLAC beside its float WAV, or the reverse.
 
-        One format beside another stays where the user asked for both; it goes where either had to become float WAV.
+        One format stays beside another where both were asked for. :meth:`check` has seen that none is an input.
         """
         old = read_manifest(self.manifest)
-        if old is None:
+        if old is None or old.provenance.container != new.provenance.container:
             return []
-        kept = {one.resolve() for one in (keep, *self.options.protected)}
-        written = {_place(new, record): record for record in new.outputs}
-        by_stem = {place.with_suffix(""): record for place, record in written.items()}
-        found = []
-        for record in old.outputs:
-            place = _place(old, record)
-            other = by_stem.get(place.with_suffix(""))
-            if other is None or place in written or place.resolve() in kept:
-                continue
-            if _gave_way(record, old) or _gave_way(other, new):
-                found.append(place)
-        return found
+        written = {_place(new, record) for record in new.outputs}
+        stems = {place.with_suffix("") for place in written}
+        before = {_place(old, record) for record in old.outputs} - written
+        return sorted(place for place in before if place.with_suffix("") in stems)
 
     def check(self, reader: AudioReader) -> None:
         """Find out before the work starts what would keep the files from being written.
@@ -332,7 +324,7 @@ class _Delivery:
         draft, out_dir = self._staging / "manifest", Path(os.path.normpath(self._plan.out_dir))
         manifest.write(draft)
         manifest.path.parent.mkdir(parents=True, exist_ok=True)
-        outdated = self._plan.outdated(manifest, keep=self._reader.path)
+        outdated = self._plan.outdated(manifest)
         manifest.path.unlink(missing_ok=True)
         for record in manifest.outputs:
             final = _place(manifest, record)
@@ -346,11 +338,6 @@ class _Delivery:
 def _place(manifest: Manifest, record: StemRecord) -> Path:
     """Where a file that a manifest lists is, or will be."""
     return Path(os.path.normpath(manifest.path.parent / record.file))
-
-
-def _gave_way(record: StemRecord, manifest: Manifest) -> bool:
-    """Whether a file has another format than was asked for, because its level did not fit."""
-    return record.container != manifest.provenance.container
 
 
 @contextmanager
