@@ -28,7 +28,7 @@ MIXTURES = MixSettings(
     p_match_rates=0.6,
 )
 REAL_VOICES = {"pack_recordings/multitrack": 6.0, "pack_recordings/singing": 6.0}  # few beside composed ones
-STEP = TussStep(presence_weight=1.0, relative_silence=True)
+STEP = TussStep(presence_weight=2.0, relative_silence=True)
 
 
 @cache

@@ -43,7 +43,7 @@ class TussConfig:
         anonymous: the outputs are in no order (the baseline was trained with free permutation).
         bands: widths of the bands in bins, ``n_fft // 2 + 1`` in all; the published rule by default.
         sos: put a learned start token between prompts and frames.
-        presence: estimate from the prompt's token whether its source sounds.
+        presence: estimate whether the source of each prompt sounds.
         round_positions: count rotary positions in bfloat16, as the published training did.
         channel_mode: "each" separates every channel alone; "mid" runs once, on the mean of the channels, and
             applies its masks to each of them.
@@ -132,6 +132,43 @@ def check_prompts(prompts: Sequence[str], vocabulary: Sequence[str]) -> None:
             raise GuideError(f"prompt {whole!r} stands for all of its sounds together: ask for it once")
 
 
+class PresenceHead(nn.Module):
+    """Tell whether a prompted source sounds: from what its token heard, and from what was drawn out for it.
+
+    The evidence of what was drawn is, for each band, its energy in relation to the mixture's in that band, and to
+    that of the whole mixture. No gradient flows back into the masks.
+    """
+
+    def __init__(self, config: TussConfig) -> None:
+        super().__init__()
+        self.bands = config.bands
+        n_features = config.n_features
+        self.layers = nn.Sequential(
+            nn.Linear(n_features + 2 * len(config.bands), n_features), nn.SiLU(), nn.Linear(n_features, 1)
+        )
+
+    def forward(self, tokens: Tensor, spectrogram: Tensor, masks: Sequence[Tensor]) -> Tensor:
+        """Return logits ``[B, S]``.
+
+        Args:
+            tokens: what the prompts became, ``[B, S, K, D]``.
+            spectrogram: complex ``[B, F, T]``.
+            masks: S complex masks ``[B, F, T]``.
+        """
+        mixture = self._band_energy(spectrogram)  # [B, K]
+        drawn = torch.stack([self._band_energy(spectrogram * mask) for mask in masks], dim=1)  # [B, S, K]
+        in_band = torch.log10(drawn / (mixture[:, None] + 1e-8) + 1e-4)
+        in_all = torch.log10(drawn / (mixture.sum(-1)[:, None, None] + 1e-8) + 1e-6)
+        evidence = torch.cat([tokens.mean(dim=2).float(), in_band, in_all], dim=-1)
+        with torch.autocast(tokens.device.type, enabled=False):
+            logits: Tensor = self.layers(evidence)
+        return logits.squeeze(-1)
+
+    def _band_energy(self, spectrogram: Tensor) -> Tensor:
+        energy = (spectrogram.real.square() + spectrogram.imag.square()).sum(-1)  # [B, F]
+        return torch.stack([part.sum(-1) for part in energy.split(self.bands, dim=-1)], dim=-1)
+
+
 class Tuss(Separator):
     """The separator: waveform to waveforms, at the network's rate.
 
@@ -161,11 +198,7 @@ class Tuss(Separator):
         )
         self.prompts = nn.Parameter(torch.randn(len(config.prompts), n_features))
         self.sos = nn.Parameter(torch.randn(int(config.sos and bool(config.prompts)), n_features))
-        self.presence = (
-            nn.Sequential(nn.Linear(n_features, n_features), nn.SiLU(), nn.Linear(n_features, 1))
-            if config.presence
-            else None
-        )
+        self.presence = PresenceHead(config) if config.presence else None
 
     def condition(self, targets: Sequence[Target]) -> TussCondition:
         """Look the prompts up; each target needs exactly one guide, a label or a single prompt."""
@@ -227,20 +260,16 @@ class Tuss(Separator):
         Returns:
             Masks ``[B, S, F, T]`` and logits of presence ``[B, S]``, or None.
         """
-        prompted, presence = self._listen(spectrogram, indices)
-        if not self.config.prompts:
-            return self.decoder(self.extraction(prompted[:, 0])).transpose(-1, -2), None
-        n_batch, n_stems = prompted.shape[:2]
-        masks = self.decoder(self.extraction(prompted.flatten(0, 1)))
-        return masks.view(n_batch, n_stems, *masks.shape[2:]).transpose(-1, -2), presence
-
-    def _listen(self, spectrogram: Tensor, indices: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Run encoder and cross-prompt stack: prompted frames ``[B, S, T, K, D]`` and logits ``[B, S]``."""
         tokens, frames = self._tokens_and_frames(spectrogram, indices)
         if not self.config.prompts:
-            return frames[:, None], None
-        presence = None if self.presence is None else self.presence(tokens.mean(dim=2)).squeeze(-1).float()
-        return tokens[:, :, None] * frames[:, None], presence
+            return self.decoder(self.extraction(frames)).transpose(-1, -2), None
+        n_batch, n_stems = tokens.shape[:2]
+        prompted = tokens[:, :, None] * frames[:, None]  # [B, S, T, K, D]
+        masks = self.decoder(self.extraction(prompted.flatten(0, 1)))
+        masks = masks.view(n_batch, n_stems, *masks.shape[2:]).transpose(-1, -2)
+        if self.presence is None:
+            return masks, None
+        return masks, self.presence(tokens, spectrogram, masks.detach().unbind(1))
 
     def _tokens_and_frames(self, spectrogram: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the prompts became ``[B, S, K, D]``, and the frames ``[B, T, K, D]``."""
@@ -282,9 +311,9 @@ class Tuss(Separator):
             return [masks[:, index] for index in indices], None
         rows = torch.tensor([indices] * len(spectrogram), device=spectrogram.device)
         tokens, frames = self._tokens_and_frames(spectrogram, rows)
-        presence = None if self.presence is None else self.presence(tokens.mean(dim=2)).squeeze(-1).float().sigmoid()
-        one = [self.decoder(self.extraction(tokens[:, i, None] * frames)) for i in range(len(indices))]
-        return [mask[:, 0].transpose(-1, -2) for mask in one], presence
+        one_by_one = (self.decoder(self.extraction(tokens[:, i, None] * frames)) for i in range(len(indices)))
+        drawn = [mask[:, 0].transpose(-1, -2) for mask in one_by_one]
+        return drawn, None if self.presence is None else self.presence(tokens, spectrogram, drawn).sigmoid()
 
     def _analyze(self, mixture: Tensor) -> tuple[Tensor, Tensor]:
         """Scale ``[B, N]`` to unit deviation and transform it: ``[B, F, T]`` and the scale ``[B, 1]``."""
