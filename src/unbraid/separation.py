@@ -155,20 +155,7 @@ def separate(
     stream = SeparationStream(
         network, [audio.samples], sample_rate=audio.sample_rate, n_samples=audio.n_samples, progress=progress
     )
-    *stems, residual = (torch.empty(audio.samples.shape) for _ in [*stream.names, "residual"])
-    position = 0
-    for block in stream:
-        part = slice(position, position + block.mixture.shape[1])
-        for stem, samples in zip(stems, block.stems, strict=True):
-            stem[:, part] = samples
-        residual[:, part] = block.residual
-        position = part.stop
-    return Separation(
-        stems={name: Audio(stem, audio.sample_rate) for name, stem in zip(stream.names, stems, strict=True)},
-        residual=Audio(residual, audio.sample_rate),
-        presence=stream.presence,
-        presence_curve=stream.presence_curve,
-    )
+    return _collect(stream, audio)
 
 
 def separate_stream(
@@ -398,6 +385,25 @@ def load_separator(model: Separator | str | os.PathLike[str]) -> Separator:
     from unbraid.zoo import load_model
 
     return load_model(os.fspath(model))
+
+
+def _collect(stream: SeparationStream, mixture: Audio) -> Separation:
+    """Put the blocks of a stream together."""
+    rate = mixture.sample_rate
+    *stems, residual = (torch.empty(mixture.samples.shape) for _ in [*stream.names, "residual"])
+    position = 0
+    for block in stream:
+        part = slice(position, position + block.mixture.shape[1])
+        for stem, samples in zip(stems, block.stems, strict=True):
+            stem[:, part] = samples
+        residual[:, part] = block.residual
+        position = part.stop
+    return Separation(
+        stems={name: Audio(stem, rate) for name, stem in zip(stream.names, stems, strict=True)},
+        residual=Audio(residual, rate),
+        presence=stream.presence,
+        presence_curve=stream.presence_curve,
+    )
 
 
 def _as_audio(mixture: Mixture, sample_rate: int | None) -> Audio:

@@ -168,9 +168,11 @@ class _Cutter:
 
     @property
     def has_cut(self) -> bool:
+        """Whether a window has been cut yet."""
         return self._first > 0
 
     def push(self, block: Tensor) -> Iterator[tuple[Tensor, list[int]]]:
+        """Take a block ``[C, n]``; yield full batches of windows, and where each window begins."""
         layout = self._layout
         if block.ndim != 2 or (self._buffer.numel() and len(block) != len(self._buffer)):
             channels = len(self._buffer) or "channels"
@@ -187,6 +189,7 @@ class _Cutter:
                 yield self._cut([self._first + index * layout.stride for index in range(layout.batch_size)])
 
     def finish(self) -> Iterator[tuple[Tensor, list[int]]]:
+        """Yield the windows that are left; the last one ends with the recording."""
         length = self._layout.length
         n_cut = length if self.has_cut else 0
         starts = list(range(self._first, self._n_held - length + 1, self._layout.stride))
@@ -217,6 +220,7 @@ class _Adder:
         self._n_held = 0
 
     def add(self, result: tuple[Tensor, Tensor | None], shape: torch.Size, starts: Sequence[int]) -> Finished:
+        """Add what windows of a shape were answered with; return what has become final."""
         estimates, scores = result
         n_windows, n_channels, length = shape
         if estimates.ndim != 4 or (estimates.shape[0], *estimates.shape[2:]) != (n_windows, n_channels, length):
@@ -234,6 +238,7 @@ class _Adder:
         return Finished(torch.cat(pieces, dim=-1), tuple(ordered_scores))
 
     def finish(self) -> Finished:
+        """Return the rest."""
         return Finished(self._advance(self._start + self._n_held))
 
     def _add_window(self, window: Tensor) -> list[int]:

@@ -156,17 +156,21 @@ class _Endless:
         self._at_end = False
 
     def read(self, size: int) -> bytes:
+        """Read from where the file really is."""
         self._at_end = False
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
+        """Seek, and remember a look at the end."""
         self._at_end = whence == os.SEEK_END
         self._file.seek(offset, whence)
 
     def tell(self) -> int:
+        """Where the file is; far away where it ends."""
         return 1 << 62 if self._at_end else self._file.tell()
 
     def write(self, data: bytes) -> int:
+        """Refuse: libsndfile wants the method to be there."""
         raise OSError("opened for reading")
 
 

@@ -324,6 +324,7 @@ class _GuardedFile:
             raise self._error
 
     def write(self, data: bytes) -> int:
+        """Write, or keep the error; 0 bytes tell the library to stop."""
         if self._error is None:
             try:
                 return self._file.write(data)
@@ -332,9 +333,11 @@ class _GuardedFile:
         return 0
 
     def read(self, size: int) -> bytes:
+        """Read back, as writers of headers do."""
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Seek, or keep the error."""
         if self._error is None:
             try:
                 return self._file.seek(offset, whence)
@@ -343,6 +346,7 @@ class _GuardedFile:
         return 0
 
     def tell(self) -> int:
+        """Where the file is."""
         return 0 if self._error else self._file.tell()
 
 

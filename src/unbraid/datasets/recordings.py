@@ -28,7 +28,6 @@ from unbraid.datasets.phrases import Note, pitch_of, play_phrase, play_rhythm
 from unbraid.errors import DatasetError
 
 PHRASE_SECONDS = 12.0
-AMBIENCE_SECONDS = 8.0
 NOTES_PER_PHRASE = 3
 TRAIN_ONLY = ("multitrack", "singing_", "mixed_sms_tools")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import soundfile
 
 from unbraid.datasets.effects import draw_ambience, draw_effect, render_ambience, render_effect
-from unbraid.datasets.parallel import run_all
+from unbraid.datasets.parallel import Item, run_all
 from unbraid.datasets.soundfont import Player, choose_soundfont, open_player
 from unbraid.datasets.spectral import SAMPLE_RATE, Samples
 from unbraid.datasets.speech import draw_speech, find_espeak, render_speech
@@ -147,11 +147,23 @@ def render_tracks(
     checked = plan.check()
     _settle(out, checked, layout)
     missing = [index for index in range(1, tracks + 1) if not track_folder(out, index).exists()]
-    before = tracks - len(missing)
-    report = progress or (lambda fraction: None)
-    report(before / tracks)
     work = partial(_make, out=out, plan=checked, writer=writer)
-    run_all(work, missing, jobs=jobs, progress=lambda done: report((before + done) / tracks))
+    return _make_missing(work, missing, n_wanted=tracks, jobs=jobs, progress=progress)
+
+
+def _make_missing(
+    work: Callable[[Item], None],
+    missing: Sequence[Item],
+    *,
+    n_wanted: int,
+    jobs: int | None,
+    progress: Callable[[float], None] | None,
+) -> int:
+    """Make what is not there yet of all that is wanted, telling the fraction that is; returns how many were made."""
+    before = n_wanted - len(missing)
+    report = progress or (lambda fraction: None)
+    report(before / n_wanted)
+    run_all(work, missing, jobs=jobs, progress=lambda done: report((before + done) / n_wanted))
     return len(missing)
 
 
@@ -275,9 +287,5 @@ def render_sounds(
         for name in kinds
     ]
     missing = [sound for sound in sounds if not sound.path.exists()]
-    before = len(sounds) - len(missing)
-    report = progress or (lambda fraction: None)
-    report(before / len(sounds))
     work = partial(_make_sound, channels=channels)
-    run_all(work, missing, jobs=jobs, progress=lambda done: report((before + done) / len(sounds)))
-    return len(missing)
+    return _make_missing(work, missing, n_wanted=len(sounds), jobs=jobs, progress=progress)

@@ -1,5 +1,9 @@
 """One file in; stems, residual and manifest out, all of them or none.
 
+Stems of integer formats are rounded first and subtracted from the mixture afterwards, so that the files add up to it
+bit for bit (to the mixture rounded to that format, where the input's is finer). Everything is written to a hidden
+folder beside its place and gets its name at the end, the manifest last.
+
 Axes: C channels, N samples, n samples of one block.
 """
 
@@ -99,6 +103,7 @@ class _Plan:
 
     @property
     def encoding(self) -> Encoding:
+        """What the files are written as, where their level fits."""
         return Encoding(self.provenance.container, self.provenance.depth)
 
     @property
@@ -166,11 +171,7 @@ def separate_file(
     """Separate a file of any length into files, in bounded memory.
 
     Stems have the rate, the channels, the length and the level of the input, and its depth unless another is asked
-    for. Stems of integer formats are rounded first and subtracted from the mixture afterwards, so that the files add
-    up to it bit for bit (to the mixture rounded to that format, where the input's is finer).
-
-    Everything is written to a hidden folder in ``out_dir`` and gets its name at the end; an error or an interruption
-    leaves nothing behind. The manifest comes last.
+    for; with the residual they add up to it. An error or an interruption leaves nothing behind.
 
     Args:
         path: the recording.
@@ -220,14 +221,9 @@ def separate_file(
         )
         encoding = output_encoding(reader.encoding, container=options.container, depth=options.depth)
         provenance = provenance_of(path, separator, wanted, settings=options.settings, encoding=encoding)
-        named_model = str(model) if isinstance(model, str | os.PathLike) else type(model).__name__
-        plan = _Plan.of(
-            stream.names,
-            provenance,
-            out_dir=out_dir,
-            options=replace(options, model_name=options.model_name or named_model),
-            track=path.stem if track is None else track,
-        )
+        named = replace(options, model_name=options.model_name or _name_of(model))
+        track = path.stem if track is None else track
+        plan = _Plan.of(stream.names, provenance, out_dir=out_dir, options=named, track=track)
         found = plan.existing() if options.skip_existing else None
         if found is None:
             plan.check(reader)
@@ -236,6 +232,10 @@ def separate_file(
     if progress is not None:
         progress(1.0)
     return found
+
+
+def _name_of(model: Separator | str | os.PathLike[str]) -> str:
+    return str(model) if isinstance(model, str | os.PathLike) else type(model).__name__
 
 
 class _Delivery:
