@@ -121,12 +121,12 @@ def _step_energies(samples: Tensor, sample_rate: int) -> Floats:
     response = k_weighting(np.arange(n_fft // 2 + 1) / n_fft, sample_rate)
     sums = []
     for first in range(0, len(edges) - 1, _STEPS_AT_ONCE):
-        chunk = edges[first : first + _STEPS_AT_ONCE + 1]
-        before = min(context, int(chunk[0]))
-        signal = samples[:, chunk[0] - before : chunk[-1]].detach().to("cpu", torch.float64).numpy()
+        part = edges[first : first + _STEPS_AT_ONCE + 1]
+        before = min(context, int(part[0]))
+        signal = samples[:, part[0] - before : part[-1]].detach().to("cpu", torch.float64).numpy()
         signal = np.pad(signal, ((0, 0), (context - before, 0)))
         weighted = np.fft.irfft(np.fft.rfft(signal, n_fft) * response, n_fft)[:, context : signal.shape[1]]
-        sums.append(np.add.reduceat(weighted**2, chunk[:-1] - chunk[0], axis=1))
+        sums.append(np.add.reduceat(weighted**2, part[:-1] - part[0], axis=1))
     return np.concatenate(sums, axis=1) if sums else np.zeros((samples.shape[0], 0))
 
 

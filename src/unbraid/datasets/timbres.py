@@ -194,7 +194,7 @@ class Bell(Timbre):
     ratios: tuple[float, float]
     indices: tuple[float, float]
     decays: tuple[float, float]  # of sound and of modulation, seconds at 440 Hz
-    mix: float
+    second_gain: float
     tremolo: tuple[float, float]  # hertz, depth
     release: float
 
@@ -210,7 +210,9 @@ class Bell(Timbre):
         steady = (np.arange(n_samples) * (hertz * self.ratios[0] / SAMPLE_RATE)) % 1.0 * 2 * np.pi
         upper = (np.arange(n_samples) * (hertz * self.ratios[1] / SAMPLE_RATE)) % 1.0 * 2 * np.pi
         total = np.sin(angle + first * limit * fading * np.sin(steady.astype(np.float32)))
-        total += np.float32(self.mix) * np.sin(angle + second * limit * fading**2 * np.sin(upper.astype(np.float32)))
+        total += np.float32(self.second_gain) * np.sin(
+            angle + second * limit * fading**2 * np.sin(upper.astype(np.float32))
+        )
         gains = decay(n_samples, self.decays[0] * scale, attack=0.002)
         n_held = int(duration * SAMPLE_RATE)
         n_tail = n_samples - n_held
@@ -357,7 +359,7 @@ def _draw_bell(rng: np.random.Generator) -> Timbre:
     return Bell(
         ratios=(float(rng.choice([1.0, 2.0, 3.0, 3.5])), float(rng.choice([5.0, 7.07, 11.0, 14.0]))),
         indices=(uniform(rng, 0.3, 2.0), uniform(rng, 0.1, 1.2)),
-        decays=(uniform(rng, 1.2, 5.0), uniform(rng, 0.3, 2.0)), mix=uniform(rng, 0.1, 0.7),
+        decays=(uniform(rng, 1.2, 5.0), uniform(rng, 0.3, 2.0)), second_gain=uniform(rng, 0.1, 0.7),
         tremolo=(uniform(rng, 4, 7), float(rng.choice([0.0, 0.0, 0.35]))), release=uniform(rng, 0.1, 0.8),
     )  # fmt: skip
 
