@@ -95,7 +95,7 @@ def network_flop(config: TussConfig, *, n_frames: int, n_prompts: int) -> float:
     )  # fmt: skip
     cross = stack_flop(config.cross, n_features=n_features, n_bands=n_bands, length=n_frames + n_tokens)
     extraction = stack_flop(config.extraction, n_features=n_features, n_bands=n_bands, length=n_frames)
-    heard = n_features + 2 * len(config.bands)  # what the head of presence looks at
+    heard = n_features + 2 * n_bands  # what the head of presence looks at
     presence = 2 * n_prompts * (heard * n_features + n_features) if config.presence else 0
     return encoder + cross + n_streams * (extraction + decoder) + presence
 
