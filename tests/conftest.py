@@ -1,6 +1,6 @@
 """What all tests share."""
 
-from dataclasses import replace
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -8,6 +8,14 @@ from hypothesis import HealthCheck, settings
 # Repeatable random examples, without deadlines that a busy machine would miss.
 settings.register_profile("house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hears_interrupts():
+    """Hear Ctrl-C, also in a background job of a shell, which is started deaf to it and would pass that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
@@ -18,13 +26,3 @@ def debug_weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "debug.safetensors"
     save_weights(debug_model(), path)
     return path
-
-
-@pytest.fixture
-def shipped(monkeypatch, debug_weights):
-    """Make sure that there is a tuss-small to load: random weights take its place until it ships."""
-    from unbraid import zoo
-
-    if "tuss-small" not in zoo.ZOO:
-        stand_in = replace(zoo.ZOO["tuss-debug"], name="tuss-small", file=str(debug_weights))
-        monkeypatch.setitem(zoo.ZOO, "tuss-small", stand_in)

@@ -60,7 +60,7 @@ def desk(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page.read_text(), "python")], ids=named)
-@pytest.mark.usefixtures("desk", "shipped")
+@pytest.mark.usefixtures("desk")
 def test_snippets_run(page):
     names: dict[str, object] = {}
     for snippet in blocks(page.read_text(encoding="utf-8"), "python"):
