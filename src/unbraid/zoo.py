@@ -62,6 +62,16 @@ def _architecture(name: str, summary: str) -> ZooEntry:
 ZOO: dict[str, ZooEntry] = {
     entry.name: entry
     for entry in (
+        ZooEntry(
+            name="tuss-small",
+            system="TUSS",
+            file="tuss-small.safetensors",
+            sha256="60d5bd0fa1453cee2d6e73f8ba71580f92f6f6ad7b14888f5bd62e2a0ae6dc8f",
+            guides=("Label", "Prompts"),
+            licence="CC-BY-4.0",
+            training_data="composed music, synthesized sounds, and recordings under CC0, CC-BY, MIT; see its card",
+            summary="sized for a CPU; 44.1 kHz; reports presence",
+        ),
         _architecture("tuss-debug", "the smallest network, for tests"),
         _architecture("tuss-medium", "the paper's medium size: import the authors' checkpoint, or train it"),
         _architecture("tuss-large", "the paper's large size: import the authors' checkpoint, or train it"),
