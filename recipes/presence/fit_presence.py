@@ -1,0 +1,74 @@
+"""Fit the presence head of finished weights: ``python recipes/presence/fit_presence.py IN OUT``.
+
+The network stays as it is. Mixtures are drawn as in tuss_small, but most of them with prompts of sources that do not
+sound, so that both answers are about as frequent; what the head sees of them is computed once, and the head is fitted
+to it with balanced cross entropy.
+"""
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+
+from unbraid.datasets.training_set import TrainingSet
+from unbraid.models.tuss import PresenceHead, Tuss
+from unbraid.training.recipe import load_recipe
+from unbraid.zoo import load_model, read_file, save_weights
+
+BATCHES, HELD_OUT, STEPS = int(os.environ.get("UNBRAID_BATCHES", "500")), 0.1, 3000
+
+
+def collect(model: Tuss, head: PresenceHead, source: TrainingSet, batches: range) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what the head sees ``[n, features]``, and whether the source sounds ``[n]``."""
+    seen: list[torch.Tensor] = []
+    hook = head.layers.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].flatten(0, 1)))
+    sounds = []
+    for index in batches:
+        batch = source[index]
+        model.separate_windows(batch.mixture, batch.prompts)
+        sounds.append((batch.references.square().sum(-1) > 0).flatten().float())
+    hook.remove()
+    return torch.cat(seen), torch.cat(sounds)
+
+
+def main(source: str, target: str) -> None:
+    """Collect, fit, and write."""
+    torch.manual_seed(0)
+    model = load_model(source)
+    assert isinstance(model, Tuss)
+    assert model.presence is not None
+    head = model.presence
+    drawn = load_recipe(Path(__file__).parents[1] / "tuss_small.py").batches()
+    drawn = replace(drawn, settings=replace(drawn.settings, p_absent=1.0, max_absent=3, p_dropout=0.3), seed=11)
+    with torch.no_grad():
+        evidence, sounds = collect(model, head, drawn, range(BATCHES))
+    n_train = round(len(sounds) * (1 - HELD_OUT))
+    weight = sounds[:n_train].mean().reciprocal_().sub_(1)  # absent ones are as many as present ones
+    optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.05)
+    for step in range(STEPS):
+        optimizer.param_groups[0]["lr"] = 2e-3 * (1 - step / STEPS)
+        rows = torch.randint(n_train, (512,))
+        loss = cross_entropy(head.layers(evidence[rows]).squeeze(-1), sounds[rows], pos_weight=weight)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        right = (head.layers(evidence[n_train:]).squeeze(-1) > 0) == (sounds[n_train:] > 0)
+    balanced = [float(right[sounds[n_train:] == kind].float().mean()) for kind in (0, 1)]
+    fit = {
+        "questions": len(sounds),
+        "steps": STEPS,
+        "right_where_absent": balanced[0],
+        "right_where_present": balanced[1],
+    }
+    print(fit)
+    card = {**json.loads(read_file(Path(source))[0]["card"]), "presence_fit": fit}
+    print(save_weights(model.eval(), target, card=card, dtype=torch.float16))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
