@@ -32,7 +32,7 @@ from unbraid.errors import (
 
 if TYPE_CHECKING:
     from unbraid.audio.signal import Audio
-    from unbraid.guides.kinds import Label, Prompts, Target
+    from unbraid.guides.kinds import Examples, Label, Prompts, Span, Target
     from unbraid.separation import Separation, Settings, separate, separate_stream
     from unbraid.zoo import load_model
 
@@ -45,6 +45,7 @@ __all__ = [
     "AudioWriteError",
     "Cancelled",
     "DatasetError",
+    "Examples",
     "GuideError",
     "Label",
     "ModelError",
@@ -53,6 +54,7 @@ __all__ = [
     "Separation",
     "Settings",
     "SettingsError",
+    "Span",
     "Target",
     "UnbraidError",
     "__version__",
@@ -63,10 +65,12 @@ __all__ = [
 
 _HOMES = {
     "Audio": "unbraid.audio.signal",
+    "Examples": "unbraid.guides.kinds",
     "Label": "unbraid.guides.kinds",
     "Prompts": "unbraid.guides.kinds",
     "Separation": "unbraid.separation",
     "Settings": "unbraid.separation",
+    "Span": "unbraid.guides.kinds",
     "Target": "unbraid.guides.kinds",
     "load_model": "unbraid.zoo",
     "separate": "unbraid.separation",

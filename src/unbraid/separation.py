@@ -23,7 +23,8 @@ from unbraid.audio.resample import StreamResampler, resampled_length
 from unbraid.audio.segments import SampleQueue, WindowLayout, overlap_add
 from unbraid.audio.signal import Audio
 from unbraid.errors import AudioError, Cancelled, ModelError, SettingsError
-from unbraid.guides.kinds import Request, spell_targets
+from unbraid.guides.examples import cut_span, resolve_examples
+from unbraid.guides.kinds import Request, Target, spell_targets
 from unbraid.models.separator import Condition, Separator
 
 PRECISIONS = ("fp32", "bf16")
@@ -147,11 +148,13 @@ def separate(
         (['vocals', 'drums'], torch.Size([2, 8000]))
     """
     separator = load_separator(model)
-    network = _Network(separator, separator.condition(spell_targets(targets)), settings, cancel)
+    wanted = read_request(separator, targets)
     audio = _as_audio(mixture, sample_rate)
     _check_block(audio.samples, start=0, sample_rate=audio.sample_rate)
     if audio.n_samples == 0:
         raise AudioError("the mixture is empty: give at least one sample")
+    wanted = resolve_examples(wanted, cut=lambda span: cut_span(audio, span))
+    network = _Network(separator, separator.condition(wanted), settings, cancel)
     stream = SeparationStream(
         network, [audio.samples], sample_rate=audio.sample_rate, n_samples=audio.n_samples, progress=progress
     )
@@ -176,7 +179,7 @@ def separate_stream(
     Args:
         model: the separator.
         blocks: float32 ``[C, n]``, any n, one C from 1 to 8; never modified, and copied, so that memory can be reused.
-        targets: the sounds asked for.
+        targets: the sounds asked for; examples from the mixture itself are given as recordings, not as spans.
         sample_rate: of the blocks, in hertz.
         n_samples: length of the whole, if it is known: only to tell the fraction done.
         settings: windows and precision.
@@ -202,7 +205,8 @@ def separate_stream(
     """
     if sample_rate <= 0:
         raise AudioError(f"sample_rate must be positive, got {sample_rate}")
-    network = _Network(model, model.condition(spell_targets(targets)), settings, cancel)
+    wanted = read_request(model, targets)
+    network = _Network(model, model.condition(wanted), settings, cancel)
     return SeparationStream(network, blocks, sample_rate=sample_rate, n_samples=n_samples, progress=progress)
 
 
@@ -372,6 +376,21 @@ def residual_of(mixture: Tensor, stems: Iterable[Tensor]) -> Tensor:
         tensor([[0.2500]])
     """
     return mixture - reduce(torch.add, stems)
+
+
+def read_request(model: Separator, targets: Request) -> tuple[Target, ...]:
+    """Spell the targets out, refuse what the model cannot follow, and read the examples that are files.
+
+    Spans of the mixture stay spans, and what depends on other guides is checked too if there are none.
+
+    Raises:
+        GuideError: as :meth:`Separator.condition` and :func:`~unbraid.guides.examples.resolve_examples` do.
+    """
+    from unbraid.zoo import check_targets
+
+    wanted = spell_targets(targets)
+    check_targets(model, wanted)
+    return resolve_examples(wanted)
 
 
 def load_separator(model: Separator | str | os.PathLike[str]) -> Separator:

@@ -6,23 +6,38 @@ is enough to build the network.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from unbraid.errors import ModelError
+from unbraid.errors import GuideError, ModelError
+from unbraid.guides.kinds import Examples, Label, Prompts, Span, Target
 from unbraid.models.separator import Separator
-from unbraid.models.tuss import PRESETS, Tuss, TussConfig
+from unbraid.models.tuss import PRESETS, PROMPTS, Tuss, TussConfig
 
 WEIGHTS = Path(__file__).parent / "weights"
 FORMAT = "unbraid-1"
+
+
+class Kind(NamedTuple):
+    """How the network of a weights file is built: the class, and how its config is read."""
+
+    separator: type[Separator]
+    build: Callable[[dict[str, Any]], Separator]
+
+
+KINDS: dict[str, Kind] = {  # by the word "model" in the header of a weights file
+    "tuss": Kind(Tuss, lambda values: Tuss(TussConfig.from_dict(values))),
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,7 @@ class ZooEntry:
         file: name of its weights in the package, or None where only the architecture is offered.
         sha256: of that file.
         guides: the kinds of guide that it takes.
+        vocabulary: the labels or prompts that it knows.
         licence: of the weights.
         training_data: what it was trained with, and under which licences.
         summary: one line for a list.
@@ -45,6 +61,7 @@ class ZooEntry:
     file: str | None
     sha256: str | None
     guides: tuple[str, ...]
+    vocabulary: tuple[str, ...]
     licence: str
     training_data: str
     summary: str
@@ -56,7 +73,7 @@ class ZooEntry:
 
 
 def _architecture(name: str, summary: str) -> ZooEntry:
-    return ZooEntry(name, "TUSS", None, None, ("Label", "Prompts"), "-", "-", summary)
+    return ZooEntry(name, "TUSS", None, None, ("Label", "Prompts"), PROMPTS, "-", "-", summary)
 
 
 ZOO: dict[str, ZooEntry] = {
@@ -68,6 +85,7 @@ ZOO: dict[str, ZooEntry] = {
             file="tuss-small.safetensors",
             sha256="59e1a01f23bcd3cfe0a82d84b761e713886daaec3a9c5013373c1cc583a13925",
             guides=("Label", "Prompts"),
+            vocabulary=PROMPTS,
             licence="CC-BY-4.0",
             training_data="composed music, synthesized sounds, and recordings under CC0, CC-BY, MIT; see its card",
             summary="sized for a CPU; 44.1 kHz; reports presence",
@@ -109,9 +127,11 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
             f"unknown model {str(name_or_path)!r}: shipped are {names}; or give the path of a weights file"
         )
     try:
-        return read_weights(path).to(device)
+        model = read_weights(path).to(device)
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"device {str(device)!r} cannot be used: {str(error).partition(chr(10))[0]}") from error
+    model.name = str(name_or_path)
+    return model
 
 
 def read_weights(path: Path) -> Separator:
@@ -123,9 +143,14 @@ def read_weights(path: Path) -> Separator:
     card, tensors = read_file(path)
     if card.get("format") != FORMAT or "config" not in card:
         raise ModelError(f"{path}: not an Unbraid weights file: import-checkpoint reads the authors' files")
+    kind = KINDS.get(card.get("model", "tuss"))
+    if kind is None:
+        raise ModelError(f"{path}: holds a {card['model']!r}, which this version does not know: update Unbraid")
     try:
-        model = Tuss(TussConfig.from_dict(json.loads(card["config"])))
-        model.load_state_dict({key: value.float() for key, value in tensors.items()})
+        model = kind.build(json.loads(card["config"]))
+        model.load_state_dict(
+            {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+        )
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"{path}: damaged weights file ({str(error).partition(chr(10))[0]})") from error
     return model.eval()
@@ -145,7 +170,7 @@ def read_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 
 def save_weights(
-    model: Tuss, path: str | Path, *, card: Mapping[str, object] | None = None, dtype: torch.dtype = torch.float32
+    model: Separator, path: str | Path, *, card: Mapping[str, object] | None = None, dtype: torch.dtype = torch.float32
 ) -> str:
     """Write a network as one file that `load_model` reads, and return its SHA-256.
 
@@ -153,14 +178,22 @@ def save_weights(
         model: the network; its config goes into the header.
         path: a temporary name beside it is written first.
         card: what a reader should know of the weights (training data, recipe, scores), as JSON values.
-        dtype: of the matrices; vectors (norms, biases, rotary frequencies) stay float32.
+        dtype: of the matrices; vectors (norms, biases, rotary frequencies) stay float32, integers what they are.
+
+    Raises:
+        ModelError: if the file cannot be written, or this is no network of the house.
     """
     path = Path(path)
-    header = {"format": FORMAT, "config": json.dumps(asdict(model.config)), "card": json.dumps(dict(card or {}))}
-    tensors = {
-        key: value.to(dtype if value.squeeze().ndim > 1 else torch.float32).contiguous().cpu()
-        for key, value in model.state_dict().items()
+    kind = next((name for name, one in KINDS.items() if type(model) is one.separator), None)
+    if kind is None:
+        raise ModelError(f"a {type(model).__name__} has no weights file: save one of {', '.join(KINDS)}")
+    header = {
+        "format": FORMAT,
+        "model": kind,
+        "config": json.dumps(asdict(model.config)),
+        "card": json.dumps(dict(card or {})),
     }
+    tensors = {key: _stored(value, dtype).contiguous().cpu() for key, value in model.state_dict().items()}
     part = path.with_name(f".{path.name}.part")
     try:
         save_file(tensors, part, metadata=header)
@@ -169,6 +202,61 @@ def save_weights(
         part.unlink(missing_ok=True)
         raise ModelError(f"{path}: cannot be written ({error}): choose another folder") from error
     return weights_hash(path)
+
+
+def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:
+    if not value.is_floating_point():
+        return value
+    return value.to(dtype if value.squeeze().ndim > 1 else torch.float32)
+
+
+def check_targets(model: Separator, targets: Sequence[Target]) -> None:
+    """Refuse guides that a model cannot follow, and say which model can.
+
+    Raises:
+        GuideError: if a guide is of a kind that the model does not take, or a label of a name that it does not know.
+
+    Example:
+        >>> check_targets(debug_model(), [Target("lead", Label("vocal"))])
+        Traceback (most recent call last):
+        unbraid.errors.GuideError: unknown label 'vocal': did you mean 'vocals'? ...
+    """
+    for target in targets:
+        for guide in target.guides:
+            kind = Examples if isinstance(guide, Span) else type(guide)  # spans are cut out as examples
+            if kind not in model.accepts:
+                raise GuideError(_foreign(model, kind.__name__))
+            if isinstance(guide, Label | Prompts):
+                _check_names(model, [guide.name] if isinstance(guide, Label) else guide.names)
+
+
+def _foreign(model: Separator, kind: str) -> str:
+    others = [entry.name for entry in ZOO.values() if entry.file and kind in entry.guides]
+    takes = " and ".join(sorted(one.__name__ for one in model.accepts))
+    cure = f"use one of the models {', '.join(others)}" if others else "give another guide"
+    return f"{model.name or type(model).__name__} takes {takes}, not {kind}: {cure}"
+
+
+def _check_names(model: Separator, names: Sequence[str]) -> None:
+    known = (*model.vocabulary, *model.taught)
+    for name in names:
+        if name in known:
+            continue
+        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+        who = {entry.name: entry.vocabulary for entry in ZOO.values() if entry.file and entry.name != model.name}
+        others = [model_name for model_name, words in who.items() if name in words]
+        words = sorted({word for vocabulary in who.values() for word in vocabulary})
+        far = difflib.get_close_matches(name.lower(), words, n=1, cutoff=0.75)
+        hint = ""
+        if others:
+            hint = f"{others[0]} knows it (-m {others[0]}); "
+        elif near:
+            hint = f"did you mean {near[0]!r}? "
+        elif far:
+            knows = next(model_name for model_name, vocabulary in who.items() if far[0] in vocabulary)
+            hint = f"did you mean {far[0]!r}, which {knows} knows (-m {knows})? "
+        listed = " ".join(known) or "no labels"
+        raise GuideError(f"unknown label {name!r}: {hint}{model.name or 'this model'} knows {listed}")
 
 
 def weights_hash(path: Path) -> str:

@@ -20,13 +20,23 @@ from pathlib import Path, PurePosixPath
 from torch import Tensor
 
 from unbraid.audio.encoding import check_holds
-from unbraid.audio.files import AudioReader, AudioWriter, Encoding, open_audio, output_encoding
+from unbraid.audio.files import AudioReader, AudioWriter, Encoding, open_audio, output_encoding, read_audio
+from unbraid.audio.signal import Audio
 from unbraid.delivery.manifest import Manifest, Provenance, StemRecord, decibels, provenance_of, read_manifest, versions
 from unbraid.delivery.names import NameTemplate, check_distinct
 from unbraid.errors import AudioWriteError, Cancelled
-from unbraid.guides.kinds import Request, spell_targets
+from unbraid.guides.examples import check_span, resolve_examples
+from unbraid.guides.kinds import Request, Span
 from unbraid.models.separator import Separator
-from unbraid.separation import DEFAULTS, SeparationStream, Settings, load_separator, residual_of, separate_stream
+from unbraid.separation import (
+    DEFAULTS,
+    SeparationStream,
+    Settings,
+    load_separator,
+    read_request,
+    residual_of,
+    separate_stream,
+)
 
 RESIDUAL = "residual"
 _SPOOL_BYTES = 4  # of a sample while a file is being written, whatever its format will be
@@ -207,8 +217,10 @@ def separate_file(
         ['bass.wav', 'manifest.json', 'residual.wav']
     """
     path, out_dir = Path(path), Path(out_dir)
-    separator, wanted = load_separator(model), spell_targets(targets)
+    separator = load_separator(model)
+    wanted = read_request(separator, targets)
     with open_audio(path) as reader:
+        wanted = resolve_examples(wanted, cut=lambda span: _cut(path, reader, span))
         stream = separate_stream(
             separator,
             reader.blocks(),
@@ -232,6 +244,12 @@ def separate_file(
     if progress is not None:
         progress(1.0)
     return found
+
+
+def _cut(path: Path, reader: AudioReader, span: Span) -> Audio:
+    """Read a span of the input, which may be longer than memory."""
+    check_span(span, reader.duration)
+    return read_audio(path, start=span.start, stop=span.stop)
 
 
 def _name_of(model: Separator | str | os.PathLike[str]) -> str:

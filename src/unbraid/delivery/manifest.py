@@ -17,8 +17,9 @@ import torch
 
 import unbraid
 from unbraid.audio.encoding import Encoding
+from unbraid.audio.signal import Audio
 from unbraid.errors import AudioReadError
-from unbraid.guides.kinds import Target
+from unbraid.guides.kinds import Examples, Guide, Label, Target
 from unbraid.models.separator import Separator
 from unbraid.separation import Settings
 
@@ -32,7 +33,7 @@ class Provenance:
     Args:
         input_sha256: of the file, byte for byte.
         model: the model's class, its config if it has one, and the SHA-256 of its weights.
-        targets: name and guides of each target.
+        targets: name and guides of each target; recordings are told by the hash of their samples.
         settings: windows and precision.
         container: of the files.
         depth: of the files.
@@ -172,15 +173,35 @@ def provenance_of(
     made = Provenance(
         input_sha256=file_sha256(path),
         model=describe_model(model),
-        targets=[
-            {"name": one.name, "guides": [{"kind": type(g).__name__.lower(), **asdict(g)} for g in one.guides]}
-            for one in targets
-        ],
+        targets=[{"name": one.name, "guides": [describe_guide(g, model) for g in one.guides]} for one in targets],
         settings=asdict(settings),
         container=encoding.container,
         depth=encoding.depth,
     )
     return Provenance(**json.loads(json.dumps(asdict(made))))  # lists where there were tuples, as when it is read
+
+
+def describe_guide(guide: Guide, model: Separator) -> dict[str, Any]:
+    """Tell a guide by its words; recordings by their samples, and taught labels by their vector, as SHA-256."""
+    kind = {"kind": type(guide).__name__.lower()}
+    if isinstance(guide, Examples):
+        positive, negative = ([describe_audio(one) for one in side] for side in guide.recordings)
+        return {**kind, "positive": positive, "negative": negative}
+    if isinstance(guide, Label) and guide.name in model.taught and guide.name not in model.vocabulary:
+        taught = model.taught[guide.name].cpu().float().contiguous()
+        return {**kind, **asdict(guide), "taught_sha256": hashlib.sha256(taught.numpy().tobytes()).hexdigest()}
+    return {**kind, **asdict(guide)}
+
+
+def describe_audio(audio: Audio) -> dict[str, Any]:
+    """Tell a recording by its rate, its length and its samples."""
+    samples = audio.samples.contiguous().numpy().tobytes()
+    return {
+        "sample_rate": audio.sample_rate,
+        "n_channels": audio.n_channels,
+        "duration": round(audio.duration, 6),
+        "sha256": hashlib.sha256(samples).hexdigest(),
+    }
 
 
 def describe_model(model: Separator) -> dict[str, Any]:

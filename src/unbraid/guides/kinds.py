@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from unbraid.errors import GuideError
+import numpy.typing as npt
+from torch import Tensor
+
+from unbraid.audio.signal import Audio
+from unbraid.errors import AudioError, GuideError
 
 TASKS: dict[str, tuple[str, ...]] = {
     "enhance": ("speech", "sfx-mix"),
@@ -76,7 +84,142 @@ class Prompts:
         return cls((repeated,) * int(count) + rest)
 
 
-Guide = Label | Prompts
+@dataclass(frozen=True)
+class Span:
+    """Seconds of the mixture where the target sounds, or where it does not.
+
+    Args:
+        start: in seconds of the mixture.
+        stop: in seconds, after start.
+        sounds: whether the target is what sounds there.
+
+    Raises:
+        GuideError: if the span is empty or begins before the mixture.
+
+    Example:
+        >>> Span(12, 16.5).title
+        '12-16.5s'
+    """
+
+    start: float
+    stop: float
+    sounds: bool = True
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.start < self.stop and math.isfinite(self.stop)):
+            raise GuideError(f"span {self.start}-{self.stop} s is empty or negative: give a start before its stop")
+
+    @classmethod
+    def parse(cls, text: str, *, sounds: bool = True) -> Span | None:
+        """Read ``"0:12-0:16"``, ``"12-16.5"`` or ``"1:02:03-1:02:10"``; None if the text is nothing like a span.
+
+        Raises:
+            GuideError: if it is a span, but an empty one.
+
+        Example:
+            >>> Span.parse("0:12-1:06.5"), Span.parse("riff.wav")
+            (Span(start=12.0, stop=66.5, sounds=True), None)
+        """
+        clock = r"((?:\d+:){0,2}\d+(?:\.\d+)?)s?"
+        match = re.fullmatch(f"{clock}-{clock}", text.strip())
+        return None if match is None else cls(_seconds(match[1]), _seconds(match[2]), sounds)
+
+    @property
+    def title(self) -> str:
+        """What a stem that is pointed at by this alone is called."""
+        return f"{self.start:.10g}-{self.stop:.10g}s"
+
+
+def _seconds(clock: str) -> float:
+    total = 0.0
+    for part in clock.split(":"):
+        total = 60 * total + float(part)
+    return total
+
+
+Recording = Audio | Path | Span
+GivenRecording = Recording | str | os.PathLike[str] | tuple[Tensor | npt.ArrayLike, int]
+GivenRecordings = GivenRecording | Sequence[GivenRecording]
+
+
+@dataclass(frozen=True, init=False)
+class Examples:
+    """Recordings of the target, and of what it is not.
+
+    Args:
+        positive: one or more recordings in which the target sounds: files, :class:`Audio`, pairs of an array and its
+            rate, or spans of the mixture; of any length, rate and number of channels. A single one may stand alone.
+        negative: any number of recordings of other sounds.
+
+    Raises:
+        GuideError: if there is no positive recording, or something is no recording.
+
+    Example:
+        >>> Examples(["riff.wav", Span(12, 16)]).title
+        'riff'
+    """
+
+    positive: tuple[Recording, ...]
+    negative: tuple[Recording, ...]
+
+    def __init__(
+        self,
+        positive: GivenRecording | Sequence[GivenRecording],
+        negative: GivenRecording | Sequence[GivenRecording] = (),
+    ) -> None:
+        held = _recordings(positive)
+        if not held:
+            raise GuideError("examples without a positive one: give at least one recording of the target")
+        object.__setattr__(self, "positive", held)
+        object.__setattr__(self, "negative", _recordings(negative))
+
+    @property
+    def title(self) -> str:
+        """What a stem that is pointed at by these alone is called: after the first file or span."""
+        for recording in self.positive:
+            if isinstance(recording, Path):
+                return recording.stem or "example"
+            if isinstance(recording, Span):
+                return recording.title
+        return "example"
+
+    @property
+    def recordings(self) -> tuple[tuple[Audio, ...], tuple[Audio, ...]]:
+        """Positive and negative recordings, once all have been read.
+
+        Raises:
+            GuideError: if a file has not been read, or a span has not been cut out of the mixture.
+        """
+        held = [tuple(one for one in side if isinstance(one, Audio)) for side in (self.positive, self.negative)]
+        if (len(held[0]), len(held[1])) != (len(self.positive), len(self.negative)):
+            raise GuideError("examples have not been read yet: separate with unbraid.separate, or give Audio")
+        return held[0], held[1]
+
+
+def _recordings(given: GivenRecordings) -> tuple[Recording, ...]:
+    is_pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], int)
+    if is_pair or isinstance(given, Audio | Span | str | os.PathLike):
+        given = (given,)  # type: ignore[assignment]
+    return tuple(_recording(one) for one in given)  # type: ignore[arg-type, union-attr]
+
+
+def _recording(given: GivenRecording) -> Recording:
+    if isinstance(given, Audio | Span):
+        return given
+    if isinstance(given, str | os.PathLike):
+        return Path(given)
+    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], int):
+        try:
+            return Audio.from_array(given[0], given[1])
+        except AudioError as error:
+            raise GuideError(f"an example is no recording: {error}") from error
+    raise GuideError(
+        f"{type(given).__name__} is no recording: give a file, Audio, (array, sample_rate), or a Span of the mixture"
+    )
+
+
+Guide = Label | Prompts | Examples | Span
+KINDS: tuple[type[Guide], ...] = (Label, Prompts, Examples, Span)
 
 
 @dataclass(frozen=True, init=False)
@@ -92,7 +235,7 @@ class Target:
     guides: tuple[Guide, ...]
 
     def __init__(self, name: str, guides: Guide | Sequence[Guide]) -> None:
-        held = (guides,) if isinstance(guides, Label | Prompts) else tuple(guides)
+        held = (guides,) if isinstance(guides, Label | Prompts | Examples | Span) else tuple(guides)
         if not name.strip():
             raise GuideError("a target needs a name")
         if not held:
@@ -111,7 +254,7 @@ def spell_targets(request: Request) -> tuple[Target, ...]:
         >>> [target.name for target in spell_targets(Prompts("speech speech"))]
         ['speech', 'speech']
     """
-    items = (request,) if isinstance(request, Label | Prompts | Target) else tuple(request)
+    items = (request,) if isinstance(request, Label | Prompts | Examples | Span | Target) else tuple(request)
     if not items:
         raise GuideError("nothing is asked for: give at least one guide")
     targets: list[Target] = []
@@ -122,9 +265,17 @@ def spell_targets(request: Request) -> tuple[Target, ...]:
             targets.extend(Target(name, Label(name)) for name in item.names)
         elif isinstance(item, Label):
             targets.append(Target(item.name, item))
+        elif isinstance(item, Examples | Span):
+            targets.append(Target(item.title, item))
         else:
-            raise GuideError(f"{type(item).__name__} is not a guide: give Label, Prompts or Target")
+            kinds = ", ".join(kind.__name__ for kind in (*KINDS, Target))
+            raise GuideError(f"{type(item).__name__} is not a guide: give one of {kinds}")
     return tuple(targets)
+
+
+def output_names(targets: Sequence[Target]) -> tuple[str, ...]:
+    """Return what the outputs of targets are called: their names, numbered where several are the same."""
+    return unique_names([target.name for target in targets])
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from unbraid.audio.stft import Stft
 from unbraid.errors import GuideError, ModelError
-from unbraid.guides.kinds import Label, Prompts, Target, unique_names
+from unbraid.guides.kinds import Label, Prompts, Target, output_names
 from unbraid.models.layers.bands import BandDecoder, BandEncoder, split_rule
 from unbraid.models.layers.locoformer import FeedForwardConfig, PathConfig, Stack, StackConfig
 from unbraid.models.separator import Estimates, Separator
@@ -179,6 +179,8 @@ class Tuss(Separator):
         torch.Size([1, 1, 2, 4410])
     """
 
+    config: TussConfig
+
     def __init__(self, config: TussConfig) -> None:
         super().__init__()
         self.config = config
@@ -209,7 +211,7 @@ class Tuss(Separator):
         same = {prompt: tuple(i for i, one in enumerate(wanted) if one == prompt) for prompt in wanted}
         groups = [tuple(range(len(wanted)))] if self.config.anonymous else same.values()
         return TussCondition(
-            names=unique_names([target.name for target in targets]),
+            names=output_names(targets),
             groups=tuple(group for group in groups if len(group) > 1),
             indices=tuple(self.vocabulary.index(prompt) for prompt in wanted),
         )
