@@ -26,7 +26,7 @@ import torch
 
 from unbraid.audio.files import AudioWriter, Encoding
 from unbraid.delivery import DeliveryOptions, separate_file
-from unbraid.guides.kinds import Label, Prompts, Request
+from unbraid.guides.kinds import Label, Prompts, Request, spell_targets
 from unbraid.models.separator import Estimates, Separator
 from unbraid.models.tuss import PRESETS, Tuss
 from unbraid.separation import Settings, load_separator
@@ -34,7 +34,7 @@ from unbraid.zoo import ZOO, debug_model
 
 RATE = 44_100
 MINUTES = (1, 10, 60, 180)
-BYTES_PER_SAMPLE = 4 * 6 + 2  # what the outputs take while they are written, and the input
+SPOOL_BYTES, INPUT_BYTES = 4, 2  # of a sample of each output while it is written, and of the input
 
 
 class _Plain:
@@ -113,7 +113,9 @@ def request(prompts: str) -> Request:
 def measure_apart(model_name: str, minutes: float, prompts: str, settings: Settings) -> dict[str, float]:
     """Measure in a new process."""
     with tempfile.TemporaryDirectory() as folder:
-        needed, free = minutes * 60 * RATE * 2 * BYTES_PER_SAMPLE, shutil.disk_usage(folder).free
+        n_outputs = len(spell_targets(request(prompts))) + 2  # the residual, and what separate_file wants to spare
+        needed = minutes * 60 * RATE * 2 * (SPOOL_BYTES * n_outputs + INPUT_BYTES)
+        free = shutil.disk_usage(folder).free
         if free < needed:
             raise SystemExit(f"{folder}: {needed / 1e9:.1f} GB are needed: set TMPDIR to a larger disk")
         with multiprocessing.get_context("spawn").Pool(1) as pool:
