@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from unbraid.errors import ModelError
+from unbraid.errors import GuideError, ModelError
+from unbraid.guides.kinds import Examples, Label, Prompts, Span, spell_targets
 from unbraid.models.tuss import PRESETS
-from unbraid.zoo import WEIGHTS, ZOO, debug_model, load_model, read_file, save_weights, weights_hash
+from unbraid.zoo import WEIGHTS, ZOO, check_targets, debug_model, load_model, read_file, save_weights, weights_hash
 
 
 def test_every_entry_tells_the_truth():
@@ -120,3 +122,35 @@ def test_device_that_is_not_there(tmp_path):
 def test_folder_that_is_not_there(tmp_path):
     with pytest.raises(ModelError, match="cannot be written"):
         save_weights(debug_model(), tmp_path / "no" / "such" / "my.safetensors")
+
+
+def test_targets_that_a_model_follows():
+    check_targets(load_model("tuss-small"), spell_targets([Label("bass"), Prompts("vocals drums")]))
+    model = debug_model()
+    model.teach("riff", torch.zeros(model.query_size))
+    check_targets(model, spell_targets(Label("riff")))
+
+
+@pytest.mark.parametrize(
+    ("guide", "message"),
+    [
+        (Label("bas"), "unknown label 'bas': did you mean 'bass'? tuss-small knows speech sfx"),
+        (Label("Vocals"), "did you mean 'vocals'?"),
+        (Label("xylophone"), "unknown label 'xylophone': tuss-small knows speech"),
+        (Prompts("vocals drum"), "unknown label 'drum': did you mean 'drums'?"),
+        (Examples("riff.wav"), "tuss-small takes Label and Prompts, not Examples"),
+        (Span(1, 2), "tuss-small takes Label and Prompts, not Examples"),
+    ],
+)
+def test_foreign_guides_are_refused_with_a_way_out(guide, message):
+    with pytest.raises(GuideError, match=re.escape(message)):
+        check_targets(load_model("tuss-small"), spell_targets(guide))
+
+
+def test_files_of_other_kinds_of_network(tmp_path):
+    path = tmp_path / "new.safetensors"
+    save_file({"x": torch.zeros(1)}, path, metadata={"format": "unbraid-1", "model": "novelty", "config": "{}"})
+    with pytest.raises(ModelError, match="holds a 'novelty', which this version does not know"):
+        load_model(path)
+    with pytest.raises(ModelError, match="Linear has no weights file"):
+        save_weights(torch.nn.Linear(1, 1), path)
