@@ -94,7 +94,7 @@ def test_other_recipe_is_refused(run, tmp_path):
     assert not (tmp_path / "my.safetensors").exists()
 
 
-def test_foreign_network_is_refused(run, tmp_path):
+def test_what_is_no_separator_is_refused(run, tmp_path):
     with pytest.raises(RecipeError, match="cannot export a Linear"):
         export_run(make_recipe(model=lambda: torch.nn.Linear(1, 1)), run, tmp_path / "my.safetensors")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from unbraid.errors import RecipeError
-from unbraid.models.tuss import Tuss
+from unbraid.models.separator import Separator
 from unbraid.training.averaging import mean_weights
 from unbraid.training.checkpoints import LAST, best_files, load_checkpoint, load_weights
 from unbraid.training.recipe import Recipe
@@ -37,10 +37,11 @@ def export_run(
 
     Raises:
         RecipeError: if the run has no such weights, or they are of another network than the recipe's.
+        ModelError: if the file cannot be written, or the network is none that Unbraid can load.
     """
     model = recipe.model()
-    if not isinstance(model, Tuss):
-        raise RecipeError(f"cannot export a {type(model).__name__}: only TUSS networks have a weights file so far")
+    if not isinstance(model, Separator):
+        raise RecipeError(f"cannot export a {type(model).__name__}: only separators have a weights file")
     progress = load_checkpoint(folder / LAST).progress
     weights = mean_weights(best_files(folder)[:n_best]) if n_best else load_weights(folder / LAST)
     try:
