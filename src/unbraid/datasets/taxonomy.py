@@ -125,3 +125,163 @@ def is_mixture(label: str) -> bool:
         return False
     words = re.findall(r"[^\W\d_]+", label.lower())
     return bool({"mix", "mixture", "fullmix", "master"} & set(words)) and prompt_of(label) == "music-mix"
+
+
+INSTRUMENT_CLASSES = (
+    "vocals",
+    "drums",
+    "bass",
+    "electric guitar",
+    "acoustic guitar",
+    "piano",
+    "keyboards",
+    "synthesizer",
+    "organ",
+    "strings",
+    "brass",
+    "woodwinds",
+    "percussion",
+    "accordion",
+    "mallets",
+    "pipe organ",
+    "bagpipes",
+    "whistling",
+)
+"""The 18 classes of few-shot separation; the paper names some of them, the others are a choice of this project.
+
+Source: Wang et al., "Few-shot musical source separation", ICASSP 2022, section 4.
+"""
+
+# Runs of programs of General MIDI, counted from 0, up to the next entry; "" is no instrument.
+_PROGRAMS = (
+    (0, "piano"),
+    (4, "keyboards"),
+    (8, "mallets"),
+    (16, "organ"),
+    (19, "pipe organ"),
+    (20, "organ"),
+    (21, "accordion"),
+    (24, "acoustic guitar"),
+    (26, "electric guitar"),
+    (32, "bass"),
+    (40, "strings"),
+    (47, "percussion"),
+    (48, "strings"),
+    (50, "synthesizer"),
+    (52, "vocals"),
+    (54, "synthesizer"),
+    (55, ""),
+    (56, "brass"),
+    (62, "synthesizer"),
+    (64, "woodwinds"),
+    (78, "whistling"),
+    (79, "woodwinds"),
+    (80, "synthesizer"),
+    (104, "acoustic guitar"),
+    (108, "mallets"),
+    (109, "bagpipes"),
+    (110, "strings"),
+    (111, "woodwinds"),
+    (112, "mallets"),
+    (113, "percussion"),
+    (114, "mallets"),
+    (115, "percussion"),
+    (120, ""),
+)
+
+# Whole names or runs of words of an instrument class that mean something else than their words do.
+_CLASS_PHRASES: dict[str, tuple[str, ...]] = {
+    "drums": ("bass drum", "drum machine", "hi hat", "high hat", "beat box"),
+    "bass": ("synth bass", "bass synth", "bass guitar", "double bass", "upright bass", "slap bass"),
+    "woodwinds": (
+        "soprano sax",
+        "tenor sax",
+        "bass sax",
+        "bass clarinet",
+        "bass flute",
+        "pan flute",
+        "pan pipe",
+        "english horn",
+    ),
+    "brass": ("bass trombone", "french horn"),
+    "electric guitar": ("clean guitar", "distorted guitar", "distortion guitar", "overdriven guitar", "lead guitar"),
+    "keyboards": ("electric piano", "e piano", "piano electric"),
+    "synthesizer": ("synth strings", "synth brass", "synth choir", "synth voice", "synth lead", "synth pad"),
+    "pipe organ": ("church organ", "pipe organ"),
+    "mallets": (
+        "chromatic percussion",
+        "pitched percussion",
+        "tuned percussion",
+        "tubular bells",
+        "steel drum",
+        "steel drums",
+        "music box",
+        "melodic percussion",
+    ),
+    "percussion": ("body percussion", "wood block", "taiko drum", "melodic tom", "a tonal percussion"),
+}
+
+# Single words, tried in this order of classes: an "electric bass" is a bass, a "drum synth" are drums.
+_CLASS_WORDS: dict[str, str] = {
+    "drums": "drum drums drumkit drumset kit kick kicks bd snare snares hat hats hihat hihats tom toms cymbal cymbals "
+    "overhead overheads oh beat beats breakbeat rimshot batteria batterie schlagzeug bateria",
+    "vocals": "vocal vocals vox voc vocs voice voices singer singing sung choir choirs rap soprano tenor acapella",
+    "bass": "bass basses basse baixo bajo contrabass bassline",
+    "piano": "piano pianos pno grand upright",
+    "acoustic guitar": "acoustic nylon steel banjo mandolin ukulele uke lute sitar koto shamisen acgtr",
+    "electric guitar": "guitar guitars gtr gtrs guit guitarra gitarre egtr elgtr",
+    "keyboards": "rhodes wurlitzer wurli clav clavinet harpsichord epiano keys keyboard keyboards",
+    "pipe organ": "pipeorgan",
+    "organ": "organ organs hammond",
+    "strings": "string strings violin violins viola violas cello cellos fiddle harp pizzicato ensemble",
+    "brass": "brass horn horns trumpet trumpets trombone trombones tuba cornet flugelhorn",
+    "accordion": "accordion bandoneon harmonica melodica",
+    "bagpipes": "bagpipe bagpipes",
+    "whistling": "whistle whistling",
+    "woodwinds": "reed reeds pipe sax saxes saxophone saxophones clarinet oboe bassoon flute flutes recorder piccolo "
+    "ocarina shanai shakuhachi wind winds woodwind woodwinds",
+    "mallets": "mallet mallets bell bells glockenspiel vibraphone vibes marimba xylophone kalimba celesta dulcimer",
+    "percussion": "perc percs percussion percussive conga congas bongo bongos shaker tambourine clap claps cowbell "
+    "timpani timbales djembe tabla taiko woodblock agogo cajon mridangam bendir",
+    "synthesizer": "synth synths synthesizer synthesiser pad pads lead arp",
+}
+_CLASS_OF_PHRASE = {phrase: name for name, phrases in _CLASS_PHRASES.items() for phrase in phrases}
+_CLASS_OF_WORD = {word: name for name, words in reversed(_CLASS_WORDS.items()) for word in words.split()}
+_CLASS_RANK = {name: rank for rank, name in enumerate(_CLASS_WORDS)}
+
+
+def class_of_program(program: int, *, is_drum: bool = False) -> str | None:
+    """Return the instrument class of a program of General MIDI (0 to 127), or None if it plays no instrument.
+
+    Example:
+        >>> class_of_program(30), class_of_program(19), class_of_program(8, is_drum=True), class_of_program(127)
+        ('electric guitar', 'pipe organ', 'drums', None)
+    """
+    if is_drum or program >= 128:  # Slakh2100 writes 128 for drums
+        return "drums"
+    return [name for first, name in _PROGRAMS if first <= program][-1] or None
+
+
+def class_of(label: str) -> str | None:
+    """Return the instrument class that a label stands for, or None if that is not clear.
+
+    Stem names, program names of General MIDI, and the instrument classes of Slakh2100 and MoisesDB are understood;
+    Slakh's "Guitar" counts as electric, its "Ethnic" as nothing.
+
+    Args:
+        label: free text; case, digits and punctuation do not matter.
+
+    Example:
+        >>> [class_of(label) for label in ("Lead Vox 2", "Electric Bass (pick)", "Church Organ", "Guitar", "other")]
+        ['vocals', 'bass', 'pipe organ', 'electric guitar', None]
+    """
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label).lower())
+    if " ".join(words) in INSTRUMENT_CLASSES:
+        return " ".join(words)
+    for length in (3, 2):
+        for start in range(len(words) - length + 1):
+            name = _CLASS_OF_PHRASE.get(" ".join(words[start : start + length]))
+            if name is not None:
+                return name
+    found = {_CLASS_OF_WORD[word] for word in words if word in _CLASS_OF_WORD}
+    return min(found, key=_CLASS_RANK.__getitem__) if found else None
