@@ -110,6 +110,21 @@ class ItemSource:
     read: Callable[[], EvaluationItem]
 
 
+def find_folders(root: Path) -> dict[str, Path]:
+    """Find the folders with at least two stems in a tree, by name, sorted; see `find_items`.
+
+    Raises:
+        DatasetError: if there is no such folder, or no item in it.
+    """
+    if not root.is_dir():
+        raise DatasetError(f"{root} is not a folder: give one with a folder of stems per item")
+    top = root / "test" if (root / "test").is_dir() else root
+    folders = [folder for folder in sorted([top, *top.rglob("*")]) if folder.is_dir() and _is_item(folder)]
+    if not folders:
+        raise DatasetError(f"{root} holds no folder with two or more stems: see the layouts in docs/evaluation.md")
+    return {_name(folder, top): folder for folder in folders}
+
+
 def find_items(root: Path, *, distributed_mixture: bool = False) -> list[ItemSource]:
     """Find the items in a tree of folders, sorted by name.
 
@@ -124,15 +139,9 @@ def find_items(root: Path, *, distributed_mixture: bool = False) -> list[ItemSou
     Raises:
         DatasetError: if there is no such folder, or no item in it.
     """
-    if not root.is_dir():
-        raise DatasetError(f"{root} is not a folder: give one with a folder of stems per item")
-    top = root / "test" if (root / "test").is_dir() else root
-    folders = [folder for folder in sorted([top, *top.rglob("*")]) if folder.is_dir() and _is_item(folder)]
-    if not folders:
-        raise DatasetError(f"{root} holds no folder with two or more stems: see the layouts in docs/evaluation.md")
     return [
-        ItemSource(_name(folder, top), partial(read_item, folder, distributed_mixture=distributed_mixture))
-        for folder in folders
+        ItemSource(name, partial(read_item, folder, distributed_mixture=distributed_mixture))
+        for name, folder in find_folders(root).items()
     ]
 
 
@@ -152,16 +161,34 @@ def choose_items(items: Sequence[ItemSource], *, count: int | None, seed: int) -
     return [item for item in items if item.name in chosen]
 
 
-def read_item(folder: Path, *, distributed_mixture: bool = False) -> EvaluationItem:
-    """Read one folder of stems.
+@dataclass(frozen=True, eq=False)
+class FolderStems:
+    """The stems of one folder, as they lie there.
 
-    Mono stems are spread over the channels of the widest, shorter ones are padded with silence.
+    Args:
+        name: of the item.
+        item_set: what kind of set it is from.
+        kind: of recording, as its metadata says; empty where it does not.
+        sample_rate: of all stems, in hertz.
+        samples: ``[C, N]`` by the name of the stem, all of one shape; those that sound.
+        silent: names of stems that are silent throughout.
+    """
+
+    name: str
+    item_set: str
+    kind: str
+    sample_rate: int
+    samples: Mapping[str, Tensor]
+    silent: tuple[str, ...]
+
+
+def read_stems(folder: Path) -> FolderStems:
+    """Read one folder of stems; mono stems are spread over the channels of the widest, shorter ones are padded.
 
     Raises:
-        DatasetError: if rates differ, all is silent, or the mixture file is asked for and missing.
+        DatasetError: if rates or channels differ, or all is silent.
     """
     metadata = _metadata(folder)
-    kind = str(metadata.get("kind", ""))
     files = stem_files(folder, metadata)
     stems = {name: read_audio(path) for name, path in files.items()}
     rates = {audio.sample_rate for audio in stems.values()}
@@ -171,17 +198,32 @@ def read_item(folder: Path, *, distributed_mixture: bool = False) -> EvaluationI
     sounding = {name: one for name, one in samples.items() if one.any()}
     if not sounding:
         raise DatasetError(f"{folder}: all stems are silent: take the folder out")
-    references = group_stems(sounding, map_stems(list(sounding), kind=kind))
+    return FolderStems(
+        name=str(metadata.get("id", folder.name)),
+        item_set=_item_set(folder, metadata, files),
+        kind=str(metadata.get("kind", "")),
+        sample_rate=rates.pop(),
+        samples=sounding,
+        silent=tuple(name for name in samples if name not in sounding),
+    )
+
+
+def read_item(folder: Path, *, distributed_mixture: bool = False) -> EvaluationItem:
+    """Read one folder of stems.
+
+    Mono stems are spread over the channels of the widest, shorter ones are padded with silence.
+
+    Raises:
+        DatasetError: if rates differ, all is silent, or the mixture file is asked for and missing.
+    """
+    stems = read_stems(folder)
+    references = group_stems(stems.samples, map_stems(list(stems.samples), kind=stems.kind))
+    rate = stems.sample_rate
     if distributed_mixture:
-        mixture = _read_mixture(folder, rates.pop(), next(iter(samples.values())).shape)
-        rate = mixture.sample_rate
-        total = mixture.samples
+        total = _read_mixture(folder, rate, references[0].samples.shape).samples
     else:
-        rate = rates.pop()
         total = torch.stack([reference.samples for reference in references]).sum(dim=0)
-    silent = tuple(name for name in samples if name not in sounding)
-    name = str(metadata.get("id", folder.name))
-    return EvaluationItem(name, _item_set(folder, metadata, files), rate, total, references, silent)
+    return EvaluationItem(stems.name, stems.item_set, rate, total, references, stems.silent)
 
 
 def map_stems(names: Sequence[str], *, kind: str = "") -> dict[str, str]:

@@ -15,23 +15,22 @@ Axes: S stems, C channels, N samples.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 import torch
-from torch import Tensor
 
 from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError
 from unbraid.evaluation import metrics
 from unbraid.evaluation.items import EvaluationItem, ItemSource, Reference
-from unbraid.evaluation.records import Record, RecordFile, SourceScore, finite, mean_of, pass_key, provenance
+from unbraid.evaluation.records import Record, RecordFile, SourceScore, mean_of, pass_key, provenance
+from unbraid.evaluation.scoring import Answer, ask, improvement, score_absent, score_output
 from unbraid.guides.kinds import Label, Target
 from unbraid.models.separator import Separator
 from unbraid.models.tuss import CONTRADICTIONS, PROMPTS
-from unbraid.separation import Settings, separate
+from unbraid.separation import Settings
 
 PROTOCOL = "tuss"
 
@@ -104,16 +103,6 @@ class Evaluation:
 
     records: tuple[Record, ...]
     skipped: tuple[Skipped, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Answer:
-    """What a model returned: names of the outputs, their samples ``[S, C, N]``, presence, and the time it took."""
-
-    names: tuple[str, ...]
-    stems: Tensor
-    presence: tuple[float | None, ...]
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -233,7 +222,7 @@ def _examine(
             weights=contestant.weights, settings=settings, seed=plan.seed, n_channels=int(item.mixture.shape[0]),
             sample_rate=item.sample_rate, duration=item.duration, seconds=one.seconds,
             si_sdr=mean_of([score.si_sdr for score in one.sources]),
-            si_sdr_improvement=mean_of([_improvement(score) for score in one.sources]),
+            si_sdr_improvement=mean_of([improvement(score) for score in one.sources]),
             snr=mean_of([score.snr for score in one.sources]),
             sdr=mean_of([score.sdr for score in one.sources]),
             level_db=mean_of([score.level_db for score in one.sources]),
@@ -263,10 +252,7 @@ def _absent_prompt(contestant: Contestant, item: EvaluationItem, settings: Setti
     for prompt in absent_prompts(item.prompts, contestant.model.vocabulary):
         asked = (*item.prompts, prompt)
         answer = _ask(contestant, item, asked, settings)
-        score = SourceScore(
-            stems=(), estimate=answer.names[-1], si_sdr=None, si_sdr_mixture=None, snr=None, sdr=None,
-            level_db=_level(answer.stems[-1], item.mixture), presence=answer.presence[-1],
-        )  # fmt: skip
+        score = score_absent(answer, len(answer.names) - 1, item.mixture)
         yield _Scored(prompt, asked, answer.seconds, (score,))
 
 
@@ -277,20 +263,14 @@ _EXAMINERS: dict[Mode, Callable[[Contestant, EvaluationItem, Settings], Iterator
 }
 
 
-def _ask(contestant: Contestant, item: EvaluationItem, prompts: Sequence[str], settings: Settings) -> _Answer:
-    """Separate the item's mixture; the outputs come in the order of the prompts."""
+def _ask(contestant: Contestant, item: EvaluationItem, prompts: Sequence[str], settings: Settings) -> Answer:
+    """Ask for prompts by their names."""
     targets = [Target(name, Label(name)) for name in prompts]
-    mixture = Audio(item.mixture.clone(), item.sample_rate)
-    started = time.perf_counter()
-    separation = separate(mixture, targets, model=contestant.model, settings=settings)
-    seconds = time.perf_counter() - started
-    names = tuple(separation.stems)
-    stems = torch.stack([separation.stems[name].samples for name in names])
-    return _Answer(names, stems, tuple(separation.presence.get(name) for name in names), seconds)
+    return ask(contestant.model, Audio(item.mixture, item.sample_rate), targets, settings=settings)
 
 
 def _score(
-    item: EvaluationItem, references: Sequence[Reference], answer: _Answer, asked: Sequence[str], *, free: bool
+    item: EvaluationItem, references: Sequence[Reference], answer: Answer, asked: Sequence[str], *, free: bool
 ) -> Iterator[_Scored]:
     """Match outputs with references, within a category or freely, and score each category."""
     truth = torch.stack([reference.samples for reference in references])
@@ -301,36 +281,10 @@ def _score(
             estimate=answer.stems, reference=truth, categories=asked, metric=metrics.si_sdr
         )
     scores = [
-        _score_source(reference, answer, index, item.mixture)
-        for reference, index in zip(references, order, strict=True)
+        score_output(answer, index, reference, item.mixture) for reference, index in zip(references, order, strict=True)
     ]
     for prompt in dict.fromkeys(reference.prompt for reference in references):
         members = tuple(
             score for reference, score in zip(references, scores, strict=True) if reference.prompt == prompt
         )
         yield _Scored(prompt, tuple(asked), answer.seconds, members)
-
-
-def _score_source(reference: Reference, answer: _Answer, index: int, mixture: Tensor) -> SourceScore:
-    """Score one output against its reference; channels are scored alone and averaged, as in the paper."""
-    estimate, truth = answer.stems[index], reference.samples
-    return SourceScore(
-        stems=reference.stems,
-        estimate=answer.names[index],
-        si_sdr=finite(float(metrics.si_sdr(estimate=estimate, reference=truth).nanmean())),
-        si_sdr_mixture=finite(float(metrics.si_sdr(estimate=mixture, reference=truth).nanmean())),
-        snr=finite(float(metrics.snr(estimate=estimate, reference=truth).nanmean())),
-        sdr=finite(float(metrics.sdr(estimate=estimate, reference=truth))),
-        level_db=_level(estimate, mixture),
-        presence=answer.presence[index],
-    )
-
-
-def _level(estimate: Tensor, mixture: Tensor) -> float | None:
-    return finite(float(metrics.false_output_db(estimate=estimate.flatten(), mixture=mixture.flatten())))
-
-
-def _improvement(score: SourceScore) -> float | None:
-    if score.si_sdr is None or score.si_sdr_mixture is None:
-        return None
-    return score.si_sdr - score.si_sdr_mixture

@@ -48,7 +48,8 @@ class Record:
 
     ``key`` is the same for all records of one pass over one item, and ``block`` is how many there are; scores are
     means over the prompt's sources (one, but for repeated prompts). In the absent-prompt mode there is no reference:
-    only ``level_db`` and ``presence`` are there.
+    only ``level_db`` and ``presence`` are there. ``others`` has, where a protocol asks for it, the score of the same
+    output against a source that is not the one asked for, in the order of ``sources``.
     """
 
     key: str
@@ -76,6 +77,7 @@ class Record:
     presence: float | None
     sources: tuple[SourceScore, ...]
     provenance: Mapping[str, Any]
+    others: tuple[SourceScore, ...] = ()
 
     def to_json(self) -> str:
         """Return the line, without its end."""
@@ -90,8 +92,8 @@ class Record:
         """
         try:
             values = json.loads(line)
-            sources = tuple(SourceScore(**{**one, "stems": tuple(one["stems"])}) for one in values["sources"])
-            return cls(**{**values, "asked": tuple(values["asked"]), "sources": sources})
+            sources, others = _scores(values["sources"]), _scores(values.get("others", ()))
+            return cls(**{**values, "asked": tuple(values["asked"]), "sources": sources, "others": others})
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a record: {error}") from error
 
@@ -158,6 +160,10 @@ class RecordFile:
         temporary = self.path.with_name(self.path.name + ".part")
         temporary.write_text("".join(record.to_json() + "\n" for record in self.records), encoding="utf-8")
         temporary.replace(self.path)
+
+
+def _scores(found: Sequence[Mapping[str, Any]]) -> tuple[SourceScore, ...]:
+    return tuple(SourceScore(**{**one, "stems": tuple(one["stems"])}) for one in found)
 
 
 def pass_key(**parts: object) -> str:
