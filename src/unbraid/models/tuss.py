@@ -100,11 +100,15 @@ class TussConfig:
 
 @dataclass(frozen=True)
 class TussCondition:
-    """The prompts of one track: names of the outputs, which may change places, and the index of each prompt."""
+    """The prompts of one track: names of the outputs, which may change places, and the index of each prompt.
+
+    Indices behind the last prompt of the network count the vectors ``[D]`` in ``taught``.
+    """
 
     names: tuple[str, ...]
     groups: tuple[tuple[int, ...], ...]
     indices: tuple[int, ...]
+    taught: tuple[Tensor, ...] = ()
 
     def crop(self, start: float, stop: float) -> TussCondition:
         """Return itself: prompts hold for the whole track."""
@@ -188,6 +192,7 @@ class Tuss(Separator):
         self.segment = config.segment
         self.accepts = frozenset({Label, Prompts})
         self.vocabulary = config.prompts or config.outputs
+        self.query_size = config.n_features if config.prompts else None
         self.stft = Stft(config.n_fft, config.hop_length)
         self.encoder = BandEncoder(config.bands, config.n_features)
         n_features, n_groups = config.n_features, config.n_groups
@@ -203,9 +208,14 @@ class Tuss(Separator):
         self.presence = PresenceHead(config) if config.presence else None
 
     def condition(self, targets: Sequence[Target]) -> TussCondition:
-        """Look the prompts up; each target needs exactly one guide, a label or a single prompt."""
+        """Look the prompts up; each target needs exactly one guide, a label or a single prompt.
+
+        Labels that were taught contradict nothing.
+        """
         wanted = [prompt_of(target) for target in targets]
-        check_prompts(wanted, self.vocabulary)
+        taught = [prompt for prompt in dict.fromkeys(wanted) if prompt in self.taught]
+        known = (*self.vocabulary, *taught)
+        check_prompts([prompt for prompt in wanted if prompt not in taught], (*self.vocabulary, *self.taught))
         if self.config.outputs and len(set(wanted)) < len(wanted):
             raise GuideError("the conventional model gives each output once: ask for no name twice")
         same = {prompt: tuple(i for i, one in enumerate(wanted) if one == prompt) for prompt in wanted}
@@ -213,7 +223,8 @@ class Tuss(Separator):
         return TussCondition(
             names=output_names(targets),
             groups=tuple(group for group in groups if len(group) > 1),
-            indices=tuple(self.vocabulary.index(prompt) for prompt in wanted),
+            indices=tuple(known.index(prompt) for prompt in wanted),
+            taught=tuple(self.taught[prompt] for prompt in taught),
         )
 
     def forward(self, mixture: Tensor, condition: TussCondition) -> Estimates:  # type: ignore[override]
@@ -227,7 +238,7 @@ class Tuss(Separator):
         if self.config.channel_mode == "mid" and mixture.shape[1] > 1:
             return self._separate_by_mid(mixture, condition)
         n_batch, n_channels = mixture.shape[:2]
-        estimates, presence = self._separate_mono(mixture.flatten(0, 1), condition.indices)
+        estimates, presence = self._separate_mono(mixture.flatten(0, 1), condition)
         stems = estimates.view(n_batch, n_channels, *estimates.shape[1:]).transpose(1, 2)  # [B, S, C, N]
         if condition.groups and n_channels > 1:
             stems = align_channels(stems, condition.groups)
@@ -248,8 +259,16 @@ class Tuss(Separator):
         """
         table = [[self.config.prompts.index(name) for name in row] for row in prompts] if self.config.prompts else []
         indices = torch.tensor(table, dtype=torch.long, device=mixture.device)
+        return self.separate_queries(mixture, self.prompts[indices])
+
+    def separate_queries(self, mixture: Tensor, queries: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Separate windows ``[B, N]`` with vectors ``[B, S, D]`` in the place of prompts, with gradients to them.
+
+        Returns:
+            As :meth:`separate_windows`.
+        """
         spectrogram, scale = self._analyze(mixture)
-        masks, presence = self.estimate_masks(spectrogram, indices)
+        masks, presence = self._masks_at_once(spectrogram, queries)
         return self._synthesize(spectrogram[:, None] * masks, scale, mixture.shape[-1]), presence
 
     def estimate_masks(self, spectrogram: Tensor, indices: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -262,7 +281,10 @@ class Tuss(Separator):
         Returns:
             Masks ``[B, S, F, T]`` and logits of presence ``[B, S]``, or None.
         """
-        tokens, frames = self._tokens_and_frames(spectrogram, indices)
+        return self._masks_at_once(spectrogram, self.prompts[indices] if self.config.prompts else self.prompts)
+
+    def _masks_at_once(self, spectrogram: Tensor, queries: Tensor) -> tuple[Tensor, Tensor | None]:
+        tokens, frames = self._tokens_and_frames(spectrogram, queries)
         if not self.config.prompts:
             return self.decoder(self.extraction(frames)).transpose(-1, -2), None
         n_batch, n_stems = tokens.shape[:2]
@@ -273,22 +295,22 @@ class Tuss(Separator):
             return masks, None
         return masks, self.presence(tokens, spectrogram, masks.detach().unbind(1))
 
-    def _tokens_and_frames(self, spectrogram: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the prompts became ``[B, S, K, D]``, and the frames ``[B, T, K, D]``."""
+    def _tokens_and_frames(self, spectrogram: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the prompts ``[B, S, D]`` became ``[B, S, K, D]``, and the frames ``[B, T, K, D]``."""
         bins = torch.view_as_real(spectrogram.transpose(1, 2).contiguous())  # [B, T, F, 2]
         frames = self.encoder(bins)
         if not self.config.prompts:
             return frames[:, :0], self.cross(frames)
-        start = self.sos.expand(len(indices), -1, -1)
-        tokens = torch.cat([self.prompts[indices], start], dim=1)  # [B, S (+ 1), D]
+        start = self.sos.expand(len(queries), -1, -1)
+        tokens = torch.cat([queries, start], dim=1)  # [B, S (+ 1), D]
         tokens = tokens[:, :, None].expand(-1, -1, frames.shape[2], -1)
         heard = self.cross(torch.cat([tokens.to(frames.dtype), frames], dim=1))
-        return heard[:, : indices.shape[1]], heard[:, tokens.shape[1] :]
+        return heard[:, : queries.shape[1]], heard[:, tokens.shape[1] :]
 
-    def _separate_mono(self, mixture: Tensor, indices: tuple[int, ...]) -> tuple[Tensor, Tensor | None]:
+    def _separate_mono(self, mixture: Tensor, condition: TussCondition) -> tuple[Tensor, Tensor | None]:
         """Separate ``[B, N]`` into ``[B, S, N]``, one prompt after the other."""
         spectrogram, scale = self._analyze(mixture)
-        masks, presence = self._masks_one_by_one(spectrogram, indices)
+        masks, presence = self._masks_one_by_one(spectrogram, condition)
         estimates = [self._synthesize((spectrogram * mask)[:, None], scale, mixture.shape[-1]) for mask in masks]
         return torch.cat(estimates, dim=1), presence
 
@@ -298,7 +320,7 @@ class Tuss(Separator):
         spectrogram, scale = self._analyze(mixture.flatten(0, 1))
         n_batch, n_channels = mixture.shape[:2]
         spectrogram = spectrogram.view(n_batch, n_channels, *spectrogram.shape[1:])
-        masks, presence = self._masks_one_by_one(mid, condition.indices)
+        masks, presence = self._masks_one_by_one(mid, condition)
         stems = [
             self._synthesize((spectrogram * mask[:, None]).flatten(0, 1)[:, None], scale, mixture.shape[-1])
             for mask in masks
@@ -306,14 +328,15 @@ class Tuss(Separator):
         together = torch.stack(stems, dim=1).view(n_batch, n_channels, len(stems), -1)
         return Estimates(together.transpose(1, 2), presence)
 
-    def _masks_one_by_one(self, spectrogram: Tensor, indices: tuple[int, ...]) -> tuple[list[Tensor], Tensor | None]:
+    def _masks_one_by_one(self, spectrogram: Tensor, condition: TussCondition) -> tuple[list[Tensor], Tensor | None]:
         """Estimate masks ``[B, F, T]`` per prompt; memory does not grow with their number but by the masks."""
         if not self.config.prompts:
-            masks, _ = self.estimate_masks(spectrogram, torch.empty(0))
-            return [masks[:, index] for index in indices], None
-        rows = torch.tensor([indices] * len(spectrogram), device=spectrogram.device)
-        tokens, frames = self._tokens_and_frames(spectrogram, rows)
-        one_by_one = (self.decoder(self.extraction(tokens[:, i, None] * frames)) for i in range(len(indices)))
+            masks, _ = self._masks_at_once(spectrogram, self.prompts)
+            return [masks[:, index] for index in condition.indices], None
+        table = torch.cat([self.prompts, *(vector[None].to(self.prompts) for vector in condition.taught)])
+        queries = table[list(condition.indices)].expand(len(spectrogram), -1, -1)
+        tokens, frames = self._tokens_and_frames(spectrogram, queries)
+        one_by_one = (self.decoder(self.extraction(tokens[:, i, None] * frames)) for i in range(queries.shape[1]))
         drawn = [mask[:, 0].transpose(-1, -2) for mask in one_by_one]
         return drawn, None if self.presence is None else self.presence(tokens, spectrogram, drawn).sigmoid()
 
