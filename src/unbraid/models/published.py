@@ -51,15 +51,19 @@ def import_tuss(path: str | Path, *, hparams: str | Path | None = None) -> Tuss:
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read a flat dictionary of tensors, without prefixes; nothing but tensors is ever unpickled."""
+    return tensors_of(read_content(path), path)
+
+
+def read_content(path: Path) -> Any:
+    """Read all that a checkpoint holds, if that is tensors and plain values only."""
     if not path.is_file():
         raise ModelError(f"{path}: no such checkpoint file")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            content: Any = load_file(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         reason = str(error).partition("\n")[0][:120]
         raise ModelError(
@@ -67,6 +71,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ) from error
     except Exception as error:  # safetensors' own error has no public base class
         raise ModelError(f"{path}: not a checkpoint ({error}): give the authors' .pth or .ckpt") from error
+
+
+def tensors_of(content: Any, path: Path) -> dict[str, Tensor]:
+    """Return the state dictionary of what `read_content` gave, without prefixes."""
     content = content.get("state_dict", content) if isinstance(content, Mapping) else content
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise ModelError(f"{path}: holds no table of tensors: give the authors' .pth or .ckpt")
