@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from unbraid.errors import GuideError, ModelError
-from unbraid.guides.kinds import Examples, Label, Prompts, Span, spell_targets
+from unbraid.guides.kinds import Examples, Label, Prompts, Span, Target, spell_targets
 from unbraid.models.tuss import PRESETS
-from unbraid.zoo import WEIGHTS, ZOO, check_targets, debug_model, load_model, read_file, save_weights, weights_hash
+from unbraid.zoo import (
+    WEIGHTS,
+    ZOO,
+    check_targets,
+    debug_model,
+    default_model,
+    load_model,
+    read_file,
+    save_weights,
+    weights_hash,
+)
 
 
 def test_every_entry_tells_the_truth():
@@ -154,3 +165,18 @@ def test_files_of_other_kinds_of_network(tmp_path):
         load_model(path)
     with pytest.raises(ModelError, match="Linear has no weights file"):
         save_weights(torch.nn.Linear(1, 1), path)
+
+
+@pytest.mark.parametrize("kinds", [[Label], [Prompts], [Label, Prompts], [Examples], [Examples, Label]])
+def test_the_default_model_is_the_first_that_takes_the_guides(monkeypatch, kinds):
+    guides = {Label: Label("bass"), Prompts: Prompts("bass"), Examples: Span(1, 2)}
+    targets = [Target("lead", [guides[kind] for kind in kinds])]
+    tuss = ZOO["tuss-small"]
+    assert default_model(targets) == "tuss-small" or Examples in kinds
+    listener = replace(tuss, name="listener", guides=("Examples",))
+    both = replace(tuss, name="both", guides=("Examples", "Label"))
+    monkeypatch.setattr("unbraid.zoo.ZOO", {one.name: one for one in (tuss, replace(both, file=None), listener)})
+    assert default_model(targets) == ("listener" if Examples in kinds else "tuss-small")
+    monkeypatch.setattr("unbraid.zoo.ZOO", {one.name: one for one in (tuss, listener, both)})
+    wanted = {(Examples,): "listener", (Examples, Label): "both"}
+    assert default_model(targets) == wanted.get(tuple(kinds), "tuss-small")

@@ -110,7 +110,7 @@ def separate(
     mixture: Mixture,
     targets: Request,
     *,
-    model: Separator | str | os.PathLike[str] = "tuss-small",
+    model: Separator | str | os.PathLike[str] | None = None,
     sample_rate: int | None = None,
     settings: Settings = DEFAULTS,
     progress: Callable[[float], None] | None = None,
@@ -124,7 +124,8 @@ def separate(
     Args:
         mixture: a file, an :class:`Audio`, or samples ``[N]`` or ``[C, N]`` of any type, 1 to 8 channels.
         targets: the sounds asked for: guides, targets, or a list of them.
-        model: a separator, the name of a model, or the path of its weights.
+        model: a separator, the name of a model, or the path of its weights; None is the one that
+            :func:`unbraid.zoo.default_model` chooses by the kinds of guide.
         sample_rate: of an array or tensor, in hertz; files and ``Audio`` know theirs.
         settings: windows and precision.
         progress: called with the fraction done, rising, and with 1.0 at the end.
@@ -147,7 +148,7 @@ def separate(
         >>> list(result.stems), result.residual.samples.shape
         (['vocals', 'drums'], torch.Size([2, 8000]))
     """
-    separator = load_separator(model)
+    separator = pick_separator(model, targets)
     wanted = read_request(separator, targets)
     audio = _as_audio(mixture, sample_rate)
     _check_block(audio.samples, start=0, sample_rate=audio.sample_rate)
@@ -391,6 +392,20 @@ def read_request(model: Separator, targets: Request) -> tuple[Target, ...]:
     wanted = spell_targets(targets)
     check_targets(model, wanted)
     return resolve_examples(wanted)
+
+
+def pick_separator(model: Separator | str | os.PathLike[str] | None, targets: Request) -> Separator:
+    """Load the separator asked for, or, if it is left open, the one that ships for guides of these kinds.
+
+    Raises:
+        ModelError: if there is no such model.
+        GuideError: if it is left open and the targets are malformed.
+    """
+    if model is not None:
+        return load_separator(model)
+    from unbraid.zoo import default_model
+
+    return load_separator(default_model(spell_targets(targets)))
 
 
 def load_separator(model: Separator | str | os.PathLike[str]) -> Separator:

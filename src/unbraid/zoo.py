@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from unbraid.errors import GuideError, ModelError
-from unbraid.guides.kinds import Examples, Label, Prompts, Span, Target
+from unbraid.guides.kinds import Examples, Guide, Label, Prompts, Span, Target
 from unbraid.models.separator import Separator
 from unbraid.models.tuss import PRESETS, PROMPTS, Tuss, TussConfig
 
@@ -210,6 +210,28 @@ def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:
     return value.to(dtype if value.squeeze().ndim > 1 else torch.float32)
 
 
+def default_model(targets: Sequence[Target]) -> str:
+    """Choose among the models that ship, by what is asked: the first one that takes every kind of guide given.
+
+    Where none takes them all, the first one that takes the examples among them is named, else the first of the list,
+    and :func:`check_targets` tells what is wrong.
+
+    Example:
+        >>> default_model([Target("lead", Label("vocals"))])
+        'tuss-small'
+    """
+    asked = {_kind_of(guide).__name__ for target in targets for guide in target.guides}
+    shipped = [entry for entry in ZOO.values() if entry.file]
+    fitting = [entry for entry in shipped if asked <= set(entry.guides)]
+    listening = [entry for entry in shipped if asked & {Examples.__name__} & set(entry.guides)]
+    return [*fitting, *listening, *shipped][0].name
+
+
+def _kind_of(guide: Guide) -> type[Guide]:
+    """Return what a model must take for a guide to be of use: spans are cut out as examples."""
+    return Examples if isinstance(guide, Span) else type(guide)
+
+
 def check_targets(model: Separator, targets: Sequence[Target]) -> None:
     """Refuse guides that a model cannot follow, and say which model can.
 
@@ -223,7 +245,7 @@ def check_targets(model: Separator, targets: Sequence[Target]) -> None:
     """
     for target in targets:
         for guide in target.guides:
-            kind = Examples if isinstance(guide, Span) else type(guide)  # spans are cut out as examples
+            kind = _kind_of(guide)
             if kind not in model.accepts:
                 raise GuideError(_foreign(model, kind.__name__))
             if isinstance(guide, Label | Prompts):

@@ -1,5 +1,6 @@
 """Guides from the command line, in their order."""
 
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -7,9 +8,9 @@ import typer
 from typer.testing import CliRunner
 
 from unbraid.cli.console import UsageError
-from unbraid.cli.request import ORDER, GuideCommand, read_targets, spell
+from unbraid.cli.request import ORDER, GuideCommand, read_recording, read_targets, spell
 from unbraid.errors import GuideError
-from unbraid.guides.kinds import Label, Prompts, Target
+from unbraid.guides.kinds import Examples, Label, Prompts, Span, Target
 
 app = typer.Typer()
 heard: list[list[tuple[str, str]]] = []
@@ -87,3 +88,50 @@ def test_no_guide_at_all_is_refused():
 def test_malformed_guides_are_refused(option, value):
     with pytest.raises(GuideError):
         read_targets([(option, value)])
+
+
+def test_examples_before_the_first_target_are_one_target(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [("label", "bass"), ("example", "a b.wav"), ("negative", "c.wav"), ("label", "x"), ("example", "0:12-0:16")]
+    joined = Examples(["a b.wav", Span(12, 16)], ["c.wav"])
+    assert read_targets(words) == [Label("bass"), joined, Label("x")]
+    for named in ([("named", "guitar"), *words], [*words, ("named", "guitar")]):
+        assert read_targets(named) == [Label("bass"), Target("guitar", joined), Label("x")]
+
+
+def test_examples_after_a_target_belong_to_it():
+    words = [("example", "a.wav"), ("target", "lead"), ("negative", "b.wav"), ("example", "1-2"), ("label", "x")]
+    both = Examples(Span(1, 2), "b.wav")
+    assert read_targets(words) == [Examples("a.wav"), Target("lead", [both, Label("x")])]
+    assert read_targets([*words, ("named", "riff")])[0] == Target("riff", Examples("a.wav"))
+
+
+def test_a_file_that_is_called_like_a_span_wins(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_recording("0:12-0:16") == Span(12, 16)
+    Path("0:12-0:16").touch()
+    assert read_recording("0:12-0:16") == Path("0:12-0:16")
+    assert read_recording("x" * 300) == Path("x" * 300)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ([("named", "guitar")], "--as guitar names what --example points at"),
+        ([("label", "bass"), ("named", "guitar")], "--as guitar names what --example points at"),
+        ([("target", "lead"), ("example", "a.wav"), ("named", "x")], "before the first --target"),
+        ([("example", "a.wav"), ("named", "x"), ("named", "y")], "--as is given twice"),
+        ([("example", "a.wav"), ("named", " ")], "--as is empty"),
+        ([("negative", "a.wav")], "--not tells what the sound is not"),
+        ([("example", "a.wav"), ("target", "lead"), ("negative", "1-2")], "target 'lead': --not"),
+        ([("example", "")], "an example is empty"),
+    ],
+)
+def test_examples_that_make_no_sense_are_refused(words, hint):
+    with pytest.raises(UsageError, match=hint):
+        read_targets(words)
+
+
+def test_an_empty_span_is_refused():
+    with pytest.raises(GuideError, match="start before its stop"):
+        read_targets([("example", "0:16-0:12")])

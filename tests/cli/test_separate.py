@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from unbraid.audio.files import open_audio, read_audio
 from unbraid.audio.writing import write_audio
 from unbraid.cli.main import app
 from unbraid.cli.separate import _hear_interrupt
+from unbraid.guides.kinds import Examples, Label, output_names
+from unbraid.models.separator import Estimates, Separator
 
 RATE = 8000
 
@@ -230,6 +233,200 @@ def test_the_channel_mode_is_the_models_own_or_the_one_asked_for(separate):
         for words in ([], ["--channel-mode", "each"], ["--channel-mode", "mid"])
     ]
     assert modes == ["mid", "each", "mid"]
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """How loud each target is to be."""
+
+    names: tuple[str, ...]
+    gains: torch.Tensor
+    groups: tuple[tuple[int, ...], ...] = ()
+
+    def crop(self, start, stop):
+        del start, stop
+        return self
+
+
+class Listener(Separator):
+    """Draws out the mixture times the peak of the examples, less that of the negative ones."""
+
+    def __init__(self):
+        super().__init__()
+        self.sample_rate, self.segment, self.query_size = RATE, 0.5, 1
+        self.accepts, self.vocabulary = frozenset({Examples, Label}), ("hiss",)
+
+    def condition(self, targets):
+        return Loudness(output_names(targets), torch.stack([self.embed(one.guides[0]) for one in targets]))
+
+    def embed(self, examples):
+        if isinstance(examples, Label):
+            return torch.zeros(1)
+        peaks = [max([0.0, *(float(one.samples.abs().max()) for one in side)]) for side in examples.recordings]
+        return torch.tensor([peaks[0] - peaks[1]])
+
+    def forward(self, mixture, condition):
+        return Estimates(mixture[:, None] * condition.gains[:, :, None], None)
+
+
+@pytest.fixture
+def listen(desk, monkeypatch):
+    monkeypatch.setattr("unbraid.zoo.load_model", lambda name, device: Listener())
+    for name, peak in {"riff": 0.5, "riff two": 0.25, "singer": 0.125}.items():
+        write_audio(f"{name}.wav", Audio(torch.full((1, 2000), peak), 16000), encoding=Encoding("wav", "16"))
+
+    def run(*words):
+        return CliRunner().invoke(app, ["separate", *map(str, words), "-m", "listener"], catch_exceptions=False)
+
+    return run
+
+
+def gain(stem, song="song"):
+    """Return by which number the song was multiplied to give a stem."""
+    mixture, found = read_audio(f"{song}.wav"), read_audio(f"separated/{song}/{stem}.wav")
+    return float((mixture.samples * found.samples).sum() / mixture.samples.square().sum())
+
+
+def test_an_example_makes_a_stem_of_its_name(listen):
+    result = listen("song.wav", "--example", "riff.wav")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert files("separated/song") == ["manifest.json", "residual.wav", "riff.wav"]
+    assert gain("riff") == pytest.approx(0.5, abs=1e-3)
+
+
+def test_several_examples_and_what_it_is_not_are_one_target(listen):
+    words = ["--example", "riff two.wav", "--example", "riff.wav", "--not", "singer.wav"]
+    assert listen("song.wav", *words).exit_code == 0
+    assert files("separated/song") == ["manifest.json", "residual.wav", "riff two.wav"]
+    assert gain("riff two") == pytest.approx(0.375, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("guitar", "guitar"), ("AC/DC: live?", "AC_DC_ live_"), ("..", "_"), ("con", "_con")]
+)
+def test_as_names_the_stem(listen, name, file):
+    assert listen("song.wav", "--example", "riff.wav", "--as", name).exit_code == 0
+    assert f"{file}.wav" in files("separated/song")
+    assert len(files("separated")) == 3
+    assert json.loads(Path("separated/song/manifest.json").read_text())["stems"][0]["name"] == name
+
+
+def test_two_targets_that_examples_point_at(listen):
+    words = ["--target", "a", "--example", "riff.wav", "--target", "b", "--example", "singer.wav", "--label", "hiss"]
+    result = listen("song.wav", "--example", "riff two.wav", *words[:-2], "--target", "c", *words[-2:])
+    assert result.exit_code == 0
+    gains = {name: gain(name) for name in ("riff two", "a", "b", "c")}
+    assert gains == pytest.approx({"riff two": 0.25, "a": 0.5, "b": 0.125, "c": 0.0}, abs=1e-3)
+
+
+def test_a_span_is_cut_out_of_each_song(listen):
+    sound("soft.wav", peak=0.1, seed=2)
+    result = listen("song.wav", "soft.wav", "--example", "0:00.25-0.5", "--as", "it")
+    assert result.exit_code == 0
+    for song in ("song", "soft"):
+        with open_audio(f"{song}.wav") as reader:
+            peak = float(torch.cat(list(reader.blocks(start=RATE // 4, stop=RATE // 2)), dim=1).abs().max())
+        assert gain("it", song) == pytest.approx(peak, abs=1e-3)
+
+
+def test_a_span_outside_of_a_song_fails_for_that_song_alone(listen):
+    sound("long.wav", seconds=3)
+    result = listen("song.wav", "long.wav", "--json", "--example", "2-2.5", "--not", "0-0.5")
+    assert result.exit_code == 1
+    song, long = lines(result)
+    assert song["error"]["type"] == "GuideError"
+    assert "song.wav" in song["error"]["message"]
+    assert "span 2-2.5s lies outside of the mixture, which is 1.00 s long" in song["error"]["message"]
+    assert long["manifest"]["stems"][0]["name"] == "2-2.5s"
+    assert result.stderr.count("\n") == 1
+    assert {name.split("/")[0] for name in files("separated")} == {"long"}
+
+
+def test_examples_are_read_once_for_all_songs(listen, monkeypatch):
+    read = []
+
+    def counted(path):
+        read.append(str(path))
+        return read_audio(path)
+
+    monkeypatch.setattr("unbraid.guides.examples.read_audio", counted)
+    assert listen("song.wav", "talk.wav", "--example", "riff.wav", "--not", "singer.wav").exit_code == 0
+    assert read == ["riff.wav", "singer.wav"]
+
+
+def broken(path):
+    Path(path).write_bytes(b"RIFF1234WAVEjunk")
+
+
+def silent(path):
+    write_audio(path, Audio(torch.zeros(2, 4000), RATE), encoding=Encoding("wav", "16"))
+
+
+@pytest.mark.parametrize(
+    ("make", "hint"),
+    [
+        (lambda path: None, "there is no such file"),
+        (broken, "bad.wav"),
+        (silent, "is silent"),
+        (lambda path: Path(path).mkdir(), "bad.wav"),
+    ],
+)
+@pytest.mark.parametrize("side", ["--example", "--not"])
+def test_bad_examples_are_refused_before_the_model_is_loaded(listen, monkeypatch, make, hint, side):
+    monkeypatch.setattr("unbraid.zoo.load_model", lambda name, device: pytest.fail("loaded"))
+    make("bad.wav")
+    result = listen("song.wav", "--example", "riff.wav", side, "bad.wav", "--json")
+    assert result.exit_code == 2
+    [document] = lines(result)
+    assert document["error"]["type"] == "GuideError"
+    for part in (hint, "bad.wav", "target 'riff'"):
+        assert part in document["error"]["message"]
+    assert result.stderr.count("\n") == 1
+    assert not Path("separated").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["--as", "guitar", "--label", "hiss"], "--as guitar"),
+        (["--not", "riff.wav"], "give --example, too"),
+        (["--example", "riff.wav", "--as", "residual"], "one file"),
+        (["--example", "riff.wav", "--target", "RIFF", "--example", "singer.wav"], "one file"),
+        (["--example", "0:02-0:01"], "start before its stop"),
+        (["--example", "0:00-0:01", "--label", "hi"], "did you mean 'hiss'"),
+    ],
+)
+def test_examples_that_cannot_be_are_refused_before_any_work(listen, monkeypatch, words, hint):
+    monkeypatch.setattr(Listener, "forward", lambda *_: pytest.fail("ran"))
+    result = listen("song.wav", *words)
+    assert result.exit_code == 2
+    assert hint in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not Path("separated").exists()
+
+
+def test_an_example_is_never_overwritten(listen):
+    Path("separated/song").mkdir(parents=True)
+    before = Path("riff.wav").rename("separated/song/riff.wav").read_bytes()
+    result = listen("song.wav", "--example", "separated/song/riff.wav")
+    assert result.exit_code == 1
+    assert "overwrite" in result.stderr
+    assert Path("separated/song/riff.wav").read_bytes() == before
+    assert listen("song.wav", "--example", "separated/song/riff.wav", "--as", "better").exit_code == 0
+
+
+def test_skip_existing_sees_another_example(listen):
+    listen("song.wav", "--example", "riff.wav", "--as", "it")
+    again = [lines(listen("song.wav", "--skip-existing", "--json", "--as", "it", "--example", name)) for name in
+             ("riff.wav", "singer.wav")]  # fmt: skip
+    assert [one["skipped"] for (one,) in again] == [True, False]
+
+
+def test_a_model_that_takes_no_examples_is_refused(separate):
+    result = separate("song.wav", guides=["--example", "talk.wav"])
+    assert result.exit_code == 2
+    assert "Label and Prompts, not Examples" in result.stderr
+    assert not Path("separated").exists()
 
 
 def test_progress_shows_on_a_terminal_only(desk, debug_weights):

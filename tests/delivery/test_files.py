@@ -16,7 +16,7 @@ from unbraid.audio.signal import Audio
 from unbraid.audio.writing import AudioWriter
 from unbraid.delivery import DeliveryOptions, separate_file
 from unbraid.errors import AudioReadError, AudioWriteError, Cancelled, GuideError, ModelError, SettingsError
-from unbraid.guides.kinds import Label, Prompts, Target, unique_names
+from unbraid.guides.kinds import Examples, Label, Prompts, Target, unique_names
 from unbraid.models.separator import Estimates, Separator
 from unbraid.separation import Settings
 from unbraid.zoo import debug_model, save_weights
@@ -340,6 +340,19 @@ def test_inputs_are_never_overwritten(tmp_path):
     assert tree(tmp_path) == ["a.wav", "other.wav"]
 
 
+def test_examples_are_never_overwritten(tmp_path):
+    song, example = make_song(tmp_path / "song.wav"), make_song(tmp_path / "a.wav", seed=1)
+    before = example.read_bytes()
+    model = Fake()
+    model.accepts |= {Examples}
+    options = DeliveryOptions(name_template="{stem}")
+    with pytest.raises(AudioWriteError, match=r"a\.wav: a stem would overwrite this input"):
+        separate_file(song, Examples(example), tmp_path, model=model, options=options)
+    assert (model.n_windows, example.read_bytes()) == (0, before)
+    separate_file(song, Target("b", Examples(example)), tmp_path, model=model, options=options)
+    assert example.read_bytes() == before
+
+
 def test_targets_that_would_be_one_file(song, tmp_path):
     for names in (("Lead", "lead"), ("a/b", "a:b"), ("residual", "b")):
         targets = [Target(name, Label("a")) for name in names]
@@ -515,6 +528,7 @@ def test_models_by_path(song, tmp_path):
     )
     with pytest.raises(ModelError, match="unknown model"):
         separate_file(song, BOTH, tmp_path / "out", model="no-such-model")
+    assert separate_file(song, Label("vocals"), tmp_path / "out").model == "tuss-small"
 
 
 def test_one_sample(tmp_path):

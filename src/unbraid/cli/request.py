@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
@@ -10,9 +12,10 @@ from typer.core import TyperCommand
 from unbraid.cli.console import UsageError
 
 if TYPE_CHECKING:
-    from unbraid.guides.kinds import Guide, Target
+    from unbraid.guides.kinds import Guide, Recording, Target
 
 ORDER = "unbraid.order"
+SIDES = ("example", "negative")
 
 
 class GuideCommand(TyperCommand):
@@ -43,35 +46,86 @@ def spell(order: Sequence[str], values: dict[str, list[str]]) -> list[tuple[str,
 def read_targets(words: Sequence[tuple[str, str]]) -> list[Guide | Target]:
     """Turn guides in order into a request; what follows ``--target`` belongs to that target.
 
+    Examples before the first ``--target`` are one target, which ``--as`` may name; it stands where the first of them
+    stood.
+
     Args:
-        words: pairs of an option (``prompts``, ``task``, ``label``, ``target``) and its value.
+        words: pairs of an option (``prompts``, ``task``, ``label``, ``example``, ``negative``, ``target``, ``named``)
+            and its value.
 
     Raises:
-        UsageError: if there is no guide.
+        UsageError: if there is no guide, or a name without anything to be named.
         GuideError: if a guide is malformed or a target has none.
 
     Example:
         >>> [target.name for target in read_targets([("target", "lead"), ("label", "vocals")])]
         ['lead']
+        >>> read_targets([("example", "riff.wav"), ("example", "0:12-0:16")])[0].title
+        'riff'
     """
-    from unbraid.guides.kinds import Label, Prompts, Target
+    from unbraid.guides.kinds import Examples, Target
 
-    request: list[Guide | Target] = []
-    name: str | None = None
-    held: list[Guide] = []
+    name = _name_of([value for option, value in words if option == "named"])
+    groups: list[tuple[str, list[tuple[str, str]]]] = [("", [])]
     for option, value in words:
         if option == "target":
-            if name is not None:
-                request.append(Target(name, held))
-            name, held = value, []
-            continue
-        guide = Label(value) if option == "label" else Prompts.task(value) if option == "task" else Prompts(value)
-        if name is None:
-            request.append(guide)
-        else:
-            held.append(guide)
-    if name is not None:
-        request.append(Target(name, held))
+            groups.append((value, []))
+        elif option != "named":
+            groups[-1][1].append((option, value))
+    (_, free), *targets = groups
+    guides = _read_guides(free, "--not")
+    request: list[Guide | Target] = [
+        guide if name is None or not isinstance(guide, Examples) else Target(name, guide) for guide in guides
+    ]
+    if name is not None and not any(isinstance(one, Target) for one in request):
+        raise UsageError(f"--as {name} names what --example points at, and there is none before the first --target")
+    request += [Target(title, _read_guides(held, f"target {title!r}: --not")) for title, held in targets]
     if not request:
-        raise UsageError("nothing is asked for: give --prompts, --task or --label, such as --task music")
+        raise UsageError("nothing is asked for: give --prompts, --task, --label or --example, such as --task music")
     return request
+
+
+def _name_of(names: Sequence[str]) -> str | None:
+    if len(names) > 1:
+        raise UsageError("--as is given twice: begin several targets with --target NAME --example FILE instead")
+    if names and not names[0].strip():
+        raise UsageError("--as is empty: give the stem a name, such as --as guitar")
+    return names[0] if names else None
+
+
+def _read_guides(words: Sequence[tuple[str, str]], where: str) -> list[Guide]:
+    """Turn the words of one target into guides; all examples become one, where the first of them stood."""
+    from unbraid.guides.kinds import Examples, Label, Prompts
+
+    recordings = {side: [read_recording(value) for option, value in words if option == side] for side in SIDES}
+    if recordings["negative"] and not recordings["example"]:
+        raise UsageError(f"{where} tells what the sound is not: give --example, too, a recording of what it is")
+    guides: list[Guide] = []
+    for option, value in words:
+        if option in SIDES:
+            if not any(isinstance(guide, Examples) for guide in guides):
+                guides.append(Examples(recordings["example"], recordings["negative"]))
+        elif option == "label":
+            guides.append(Label(value))
+        else:
+            guides.append(Prompts.task(value) if option == "task" else Prompts(value))
+    return guides
+
+
+def read_recording(text: str) -> Recording:
+    """Read one example: a file, or a span of the song itself; a file that is called like a span wins.
+
+    Raises:
+        UsageError: if it is empty.
+        GuideError: if it is an empty span.
+
+    Example:
+        >>> read_recording("0:12-0:16").title
+        '12-16s'
+    """
+    from unbraid.guides.kinds import Span
+
+    if not text.strip():
+        raise UsageError("an example is empty: give a file, or a span of the song such as 0:12-0:16")
+    is_file = os.path.exists(text)  # Path.exists raises where a name is too long
+    return (None if is_file else Span.parse(text)) or Path(text)

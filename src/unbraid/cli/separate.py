@@ -35,8 +35,23 @@ LabelOption = Annotated[Words, typer.Option(metavar="NAME", help="One sound by i
 TargetOption = Annotated[
     Words, typer.Option(metavar="NAME", help="Begin a target: the guides that follow point at it.")
 ]
+ExampleOption = Annotated[
+    Words,
+    typer.Option(metavar="SOUND", help="A recording of the sound, or where it is heard in the song: 0:12-0:16."),
+]
+NotOption = Annotated[
+    Words, typer.Option("--not", metavar="SOUND", help="Of what the sound is not: a recording, or such a span.")
+]
+AsOption = Annotated[Words, typer.Option("--as", metavar="NAME", help="What the stem of --example is called.")]
 ModelOption = Annotated[
-    str, typer.Option("--model", "-m", metavar="MODEL", help="A name from `unbraid models`, or a weights file.")
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="A name from `unbraid models`, or a weights file; chosen by the guides if left out.",
+        show_default=False,
+    ),
 ]
 ContainerOption = Annotated[
     Literal["wav", "flac", "ogg", "mp3"] | None,
@@ -73,8 +88,11 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
     prompts: PromptsOption = None,
     task: TaskOption = None,
     label: LabelOption = None,
+    example: ExampleOption = None,
+    negative: NotOption = None,
+    named: AsOption = None,
     target: TargetOption = None,
-    model: ModelOption = "tuss-small",
+    model: ModelOption = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the stems.")] = Path("separated"),
     container: ContainerOption = None,
     depth: DepthOption = None,
@@ -90,13 +108,18 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
 ) -> None:
     """Separate recordings into the sounds asked for and the rest; stems keep rate, length, channels and level."""
     words = {"prompts": prompts, "task": task, "label": label, "target": target}
+    words |= {"example": example, "negative": negative, "named": named}
     try:
         inputs, problems = gather(files, out=out)
         request = read_targets(spell(ctx.meta[ORDER], {name: given or [] for name, given in words.items()}))
         from unbraid.delivery import DeliveryOptions
+        from unbraid.guides.examples import example_files, resolve_examples
         from unbraid.guides.kinds import spell_targets
         from unbraid.separation import Settings
+        from unbraid.zoo import default_model
 
+        asked = spell_targets(request)
+        model = model or default_model(asked)
         options = DeliveryOptions(
             settings=Settings(overlap=overlap, precision=precision),
             container=container,
@@ -105,10 +128,11 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
             name_template=name_template,
             residual=residual,
             skip_existing=skip_existing,
-            protected=tuple(one.path for one in inputs),
+            protected=(*(one.path for one in inputs), *example_files(asked)),
             model_name=model,
         )
-        job = Job(_load(model, device=device, channel_mode=channel_mode), spell_targets(request), out, options)
+        targets = resolve_examples(asked)
+        job = Job(_load(model, device=device, channel_mode=channel_mode), targets, out, options)
         _check_request(job)
     except UnbraidError as error:
         if as_json:
@@ -122,18 +146,32 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 
 def _check_request(job: Job) -> None:
-    """Refuse before any work what no file could be separated with.
+    """Refuse before any work what no file could be separated with; spans wait for the file that they are cut from.
 
     Raises:
         GuideError: if the model does not take a guide, or two outputs would be written to one file.
     """
     from unbraid.delivery.files import RESIDUAL
     from unbraid.delivery.names import NameTemplate, check_distinct
+    from unbraid.guides.kinds import output_names
+    from unbraid.zoo import check_targets
 
+    check_targets(job.model, job.targets)
     template = NameTemplate(job.options.name_template)
-    outputs = [(name, template.stem("track", name)) for name in job.model.condition(job.targets).names]
+    outputs = [(name, template.stem("track", name)) for name in output_names(job.targets)]
     residual = [("the residual", template.stem("track", RESIDUAL))] if job.options.residual else []
     check_distinct([*outputs, *residual])
+    whole = [target for target in job.targets if not _waits(target)]
+    if whole:
+        job.model.condition(whole)
+
+
+def _waits(target: Target) -> bool:
+    """Whether a target has spans in it."""
+    from unbraid.guides.kinds import Examples, Span
+
+    examples = [guide for guide in target.guides if isinstance(guide, Examples)]
+    return any(isinstance(one, Span) for held in examples for one in (*held.positive, *held.negative))
 
 
 def _load(name: str, *, device: str, channel_mode: str | None) -> Separator:

@@ -25,14 +25,14 @@ from unbraid.audio.signal import Audio
 from unbraid.delivery.manifest import Manifest, Provenance, StemRecord, decibels, provenance_of, read_manifest, versions
 from unbraid.delivery.names import NameTemplate, check_distinct
 from unbraid.errors import AudioWriteError, Cancelled
-from unbraid.guides.examples import check_span, resolve_examples
-from unbraid.guides.kinds import Request, Span
+from unbraid.guides.examples import check_span, example_files, resolve_examples
+from unbraid.guides.kinds import Request, Span, spell_targets
 from unbraid.models.separator import Separator
 from unbraid.separation import (
     DEFAULTS,
     SeparationStream,
     Settings,
-    load_separator,
+    pick_separator,
     read_request,
     residual_of,
     separate_stream,
@@ -55,7 +55,8 @@ class DeliveryOptions:
         name_template: path of a stem below the output folder, see :class:`~unbraid.delivery.names.NameTemplate`.
         residual: write what the stems leave of the mixture, too.
         skip_existing: do nothing where the manifest tells that the same stems are there already.
-        protected: files that must not be overwritten: the other inputs of a call. The input itself never is.
+        protected: files that must not be overwritten: the other inputs of a call. The input itself and the files of
+            examples never are.
         model_name: what the manifest calls the model; None is the name it was given by, or its class.
 
     Raises:
@@ -172,7 +173,7 @@ def separate_file(
     targets: Request,
     out_dir: str | os.PathLike[str],
     *,
-    model: Separator | str | os.PathLike[str] = "tuss-small",
+    model: Separator | str | os.PathLike[str] | None = None,
     options: DeliveryOptions = DEFAULT_OPTIONS,
     track: str | None = None,
     progress: Callable[[float], None] | None = None,
@@ -187,7 +188,8 @@ def separate_file(
         path: the recording.
         targets: the sounds asked for.
         out_dir: made where it is missing.
-        model: a separator, the name of a model, or the path of its weights.
+        model: a separator, the name of a model, or the path of its weights; None is the one that
+            :func:`unbraid.zoo.default_model` chooses by the kinds of guide.
         options: how stems are made and stored.
         track: name of the track in file names, ``/`` makes folders; None is the name of the file without its suffix.
         progress: called with the fraction done, rising, and with 1.0 when everything is in place.
@@ -217,8 +219,9 @@ def separate_file(
         ['bass.wav', 'manifest.json', 'residual.wav']
     """
     path, out_dir = Path(path), Path(out_dir)
-    separator = load_separator(model)
-    wanted = read_request(separator, targets)
+    separator = pick_separator(model, targets)
+    asked = spell_targets(targets)
+    wanted = read_request(separator, asked)
     with open_audio(path) as reader:
         wanted = resolve_examples(wanted, cut=lambda span: _cut(path, reader, span))
         stream = separate_stream(
@@ -233,7 +236,8 @@ def separate_file(
         )
         encoding = output_encoding(reader.encoding, container=options.container, depth=options.depth)
         provenance = provenance_of(path, separator, wanted, settings=options.settings, encoding=encoding)
-        named = replace(options, model_name=options.model_name or _name_of(model))
+        protected = (*options.protected, *example_files(asked))
+        named = replace(options, model_name=options.model_name or _name_of(separator, model), protected=protected)
         track = path.stem if track is None else track
         plan = _Plan.of(stream.names, provenance, out_dir=out_dir, options=named, track=track)
         found = plan.existing() if options.skip_existing else None
@@ -252,8 +256,11 @@ def _cut(path: Path, reader: AudioReader, span: Span) -> Audio:
     return read_audio(path, start=span.start, stop=span.stop)
 
 
-def _name_of(model: Separator | str | os.PathLike[str]) -> str:
-    return str(model) if isinstance(model, str | os.PathLike) else type(model).__name__
+def _name_of(separator: Separator, model: Separator | str | os.PathLike[str] | None) -> str:
+    """Return what a model is called: what it was asked for or chosen as, else its class."""
+    if isinstance(model, str | os.PathLike):
+        return str(model)
+    return separator.name if model is None else type(model).__name__
 
 
 class _Delivery:

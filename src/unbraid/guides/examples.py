@@ -5,7 +5,7 @@ Axes: C channels, N samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +41,17 @@ def resolve_examples(targets: Sequence[Target], *, cut: Cut | None = None) -> tu
         0.5
     """
     return tuple(_resolve(target, cut) for target in targets)
+
+
+def example_files(targets: Iterable[Target]) -> tuple[Path, ...]:
+    """Return the files that examples lie in, in the order given: nothing must be written over them.
+
+    Example:
+        >>> [path.name for path in example_files([Target("lead", Examples(["riff.wav", Span(1, 2)], "singer.wav"))])]
+        ['riff.wav', 'singer.wav']
+    """
+    examples = [guide for target in targets for guide in target.guides if isinstance(guide, Examples)]
+    return tuple(one for held in examples for one in (*held.positive, *held.negative) if isinstance(one, Path))
 
 
 def cut_span(mixture: Audio, span: Span) -> Audio:
