@@ -18,20 +18,24 @@ def import_checkpoint(
         Path, typer.Option("--out", "-o", help="Where to write, such as tuss-medium.safetensors.", show_default=False)
     ],
     hparams: Annotated[
-        Path | None, typer.Option(help="The hparams.yaml that came with it; found if it lies near.", show_default=False)
+        Path | None,
+        typer.Option(help="The hparams.yaml or config.yaml beside it; found if it lies near.", show_default=False),
     ] = None,
 ) -> None:
-    """Turn a published checkpoint into weights that `-m` takes; only tensors are read, no code is run."""
+    """Turn a published checkpoint of TUSS or LaSAFT into weights that `-m` takes; no code in it is run."""
     if out.suffix != SUFFIX:
         raise UsageError(f"--out {out}: the name of a weights file ends in {SUFFIX}")
-    from unbraid.models.published import import_tuss
+    from unbraid.models.published import import_tuss, read_tensors
+    from unbraid.models.published_lasaft import import_lasaft, is_lasaft
     from unbraid.zoo import save_weights
 
-    model = import_tuss(file, hparams=hparams)
+    read = import_lasaft if is_lasaft(read_tensors(file)) else import_tuss
+    model = read(file, hparams=hparams)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {out}: cannot make the folder ({error.strerror}): choose another") from error
     digest = save_weights(model, out, card={"imported_from": file.name})
     n_parameters = sum(parameter.numel() for parameter in model.parameters())
-    typer.echo(f"{out}: {n_parameters / 1e6:.2f} M parameters, SHA-256 {digest}; use it with -m {out}")
+    what = f"{type(model).__name__} with {n_parameters / 1e6:.2f} M parameters"
+    typer.echo(f"{out}: {what}, SHA-256 {digest}; use it with -m {out}")
