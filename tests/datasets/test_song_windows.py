@@ -51,10 +51,14 @@ def test_a_part_of_the_windows_is_evenly_spread(songs):
         assert torch.equal(one.mixture, every[index].mixture)
 
 
+def test_songs_that_lack_stems_can_be_left_out(songs):
+    assert len(SongWindows(songs, SETTINGS, trim=300, min_labels=2)) == 4
+
+
 def test_the_published_layout():
     assert (StemSettings().n_samples - 2 * SongWindows.trim) == 119808
 
 
 def test_songs_without_stems_are_an_error(source):
-    with pytest.raises(DatasetError, match="no source of vocals"):
+    with pytest.raises(DatasetError, match="no song has 1 or more of vocals"):
         SongWindows(SourcePool([source("a", "sfx")]), SETTINGS)

@@ -35,31 +35,35 @@ class SongWindows(Sequence[StemBatch]):
         settings: ``n_samples``, ``labels`` and rate of the windows; nothing is drawn.
         trim: zeros on both sides.
         per_song: how many windows of each song, evenly spread; None takes all, as published.
+        min_labels: songs that have stems of fewer labels are left out.
 
     Raises:
-        DatasetError: if no track has a source of a label, or one is at another rate.
+        DatasetError: if there is no such song, or a source is at another rate.
     """
 
     pool: SourcePool
     settings: StemSettings = field(default_factory=StemSettings)
     trim: int = TRIM_SAMPLES
     per_song: int | None = None
+    min_labels: int = 1
 
     def __post_init__(self) -> None:
         check_rates(self.pool, self.settings)
         if not self._windows:
-            raise DatasetError(f"there is no source of {', '.join(self.settings.labels)}: add recordings")
+            raise DatasetError(f"no song has {self.min_labels} or more of {', '.join(self.settings.labels)}: add songs")
 
     @cached_property
     def _windows(self) -> list[tuple[str, int]]:
         """The track and the first sample of the core of every window."""
-        lengths: dict[str, int] = {}
+        songs: dict[str, list[Source]] = {}
         for source in self.pool.sources.values():
             if source.prompt in self.settings.labels:
-                lengths[source.track] = max(lengths.get(source.track, 0), source.n_samples)
+                songs.setdefault(source.track, []).append(source)
         windows: list[tuple[str, int]] = []
-        for track, n_samples in sorted(lengths.items()):
-            n_windows = -(-n_samples // self._core)
+        for track, sources in sorted(songs.items()):
+            if len({source.prompt for source in sources}) < self.min_labels:
+                continue
+            n_windows = -(-max(source.n_samples for source in sources) // self._core)
             wanted = min(self.per_song or n_windows, n_windows)
             windows.extend((track, self._core * (index * n_windows // wanted)) for index in range(wanted))
         return windows

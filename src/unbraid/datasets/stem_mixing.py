@@ -37,7 +37,7 @@ class StemSettings:
         n_samples: length of the mixtures.
         labels: the stems of a mixture.
         n_targets: how many stems of each mixture are asked for, all different; 1 as published.
-        p_absent: probability that the first target does not sound.
+        p_absent: probability that some targets, at least one, do not sound; one stem always does.
         p_coherent: probability that all stems come from one song, at one time.
         level_db: RMS that every stem is brought to over the window, in dBFS; None leaves the level of the recording.
         gain_db: range of a random gain of each stem.
@@ -69,6 +69,8 @@ class StemSettings:
         for name in ("p_absent", "p_coherent", "p_swap", "p_other"):
             if not 0 <= getattr(self, name) <= 1:
                 raise DatasetError(f"stem settings: {name} is {getattr(self, name)}: give a probability from 0 to 1")
+        if self.p_absent > 0 and len(self.labels) < 2:
+            raise DatasetError("stem settings: p_absent needs at least two labels")
         if self.sample_rate <= 0 or self.n_samples <= 0 or not 1 <= self.n_targets <= len(self.labels):
             raise DatasetError("stem settings: sample_rate, n_samples and n_targets must be positive, targets labels")
         if self.gain_db[0] > self.gain_db[1] or self.volume_db[0] > self.volume_db[1]:
@@ -187,8 +189,9 @@ def draw_stems(dice: Dice, pool: SourcePool, settings: StemSettings) -> StemMixD
         assert passage is not None
         queries.append(drawer.other(passage) if dice.chance(settings.p_other) else None)
     if dice.chance(settings.p_absent):
-        queries[0] = queries[0] or stems[targets[0]]  # what would have sounded
-        stems[targets[0]] = None
+        for index in range(1 + dice.integer(min(len(targets), len(stems) - 1))):
+            queries[index] = queries[index] or stems[targets[index]]  # what would have sounded
+            stems[targets[index]] = None
     return StemMixDraw(tuple(stems), targets, tuple(queries), dice.between(*settings.volume_db))
 
 

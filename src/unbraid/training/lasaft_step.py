@@ -47,6 +47,11 @@ class StemsBatch(Protocol):
 class SpectrogramSeparator(Protocol):
     """A network that can be trained here: it turns a stereo spectrogram ``[B, 4, T, F]`` into that of one stem."""
 
+    @property
+    def presence(self) -> Callable[[Tensor, Tensor, Tensor], Tensor] | None:
+        """Logits ``[B]`` of presence from the spectrograms of mixture and estimate, and queries; None without."""
+        ...
+
     def analyze(self, waveform: Tensor) -> Tensor:
         """Transform ``[B, 2, N]`` into ``[B, 4, T, F]``."""
         ...
@@ -130,55 +135,86 @@ class LasaftStep:
     Args:
         querying: how the targets are asked for while training: `by_label` or `by_recording`.
         scoring: how they are asked for when it is measured; None asks as in training.
+        relative: relate the error of each mixture to its energy, so that loud ones do not outweigh the others; as
+            published it is the plain mean.
+        presence_weight: weight of the binary cross entropy of presence; 0 leaves it out, as published.
     """
 
     querying: Querying = by_label
     scoring: Querying | None = None
+    relative: bool = False
+    presence_weight: float = 0.0
 
     def loss(self, model: nn.Module, batch: StemsBatch) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """Return the mean squared error of the spectrograms, over all their elements, and that of silence beside it.
+        """Return the mean squared error of the spectrograms, and its parts.
 
-        "loss/relative" is the error as a fraction of the energy of the targets.
+        "loss/relative" is the squared error as a fraction of the energy of all targets.
+
+        Raises:
+            RecipeError: if presence is to be trained and the network does not estimate it.
         """
         separator = cast(SpectrogramSeparator, model)
-        estimates = self._estimate(separator, batch, self.querying)
+        mixture, queries, estimate = self._estimate(separator, batch, self.querying)
         with torch.no_grad():
             references = separator.analyze(batch.references.flatten(0, 1))
-        loss = nn.functional.mse_loss(estimates.float(), references)
+        errors = (estimate.float() - references).square().mean(dim=(1, 2, 3))
         energy = references.square().mean()
-        return loss, {"loss/relative": (loss.detach() / energy.clamp_min(QUIET_ENERGY))}
+        numbers: dict[str, Tensor | float] = {
+            "loss/relative": errors.detach().mean() / energy.clamp_min(QUIET_ENERGY),
+        }
+        if self.relative:
+            errors = errors / mixture.square().mean(dim=(1, 2, 3)).clamp_min(QUIET_ENERGY)
+        total = errors.mean()
+        if self.presence_weight > 0:
+            if separator.presence is None:
+                raise RecipeError(
+                    "presence_weight is set, but the network has no presence: build it with presence=True"
+                )
+            sounds = (_energy(batch.references) > 0).flatten().float()
+            logits = separator.presence(mixture, estimate, queries)
+            presence = nn.functional.binary_cross_entropy_with_logits(logits, sounds)
+            numbers["loss/presence"] = presence.detach()
+            total = total + self.presence_weight * presence
+        return total, numbers
 
     def score(self, model: nn.Module, batch: StemsBatch) -> dict[str, list[float]]:
-        """Return what is validated: error of the waveforms, SI-SDR, its improvement, levels where a target is silent.
+        """Return what is validated: error of waveforms, SI-SDR, its improvement, outputs of silent targets, presence.
 
         "loss" is the mean absolute error of each mixture's targets, and "si_sdr" has one number per target, over both
         channels, in dB; "si_sdr_improvement/LABEL" is over the mixture; "false_output" is the level of outputs whose
-        target is silent, relative to the mixture, in dB.
+        target is silent, relative to the mixture, in dB; "presence" is 1 where the network is right about whether a
+        target sounds, and 0 where it is not.
         """
         separator = cast(SpectrogramSeparator, model)
         references, n_samples = batch.references, batch.mixture.shape[-1]
-        spectrograms = self._estimate(separator, batch, self.scoring or self.querying)
-        estimates = separator.synthesize(spectrograms.float(), n_samples).unflatten(0, references.shape[:2])
-        values = si_sdr(estimate=estimates.flatten(2), reference=references.flatten(2))
+        mixture, queries, estimate = self._estimate(separator, batch, self.scoring or self.querying)
+        waveforms = separator.synthesize(estimate.float(), n_samples).unflatten(0, references.shape[:2])
+        values = si_sdr(estimate=waveforms.flatten(2), reference=references.flatten(2))
         better = values - si_sdr(estimate=batch.mixture.flatten(1)[:, None], reference=references.flatten(2))
         scores = {
-            "loss": (estimates - references).abs().mean(dim=(1, 2, 3)).tolist(),
+            "loss": (waveforms - references).abs().mean(dim=(1, 2, 3)).tolist(),
             "si_sdr": values.flatten().tolist(),
             "si_sdr_improvement": better.flatten().tolist(),
         }
         for row, names in zip(better.tolist(), batch.labels, strict=True):
             for value, name in zip(row, names, strict=True):
                 scores.setdefault(f"si_sdr_improvement/{name}", []).append(value)
-        silent = _energy(references) == 0
-        level = (_energy(estimates) + QUIET_ENERGY) / (_energy(batch.mixture)[:, None] + QUIET_ENERGY)
-        scores["false_output"] = (10 * torch.log10(level))[silent].tolist()
+        sounds = _energy(references) > 0
+        level = (_energy(waveforms) + QUIET_ENERGY) / (_energy(batch.mixture)[:, None] + QUIET_ENERGY)
+        scores["false_output"] = (10 * torch.log10(level))[~sounds].tolist()
+        if separator.presence is not None:
+            right = (separator.presence(mixture, estimate, queries) > 0) == sounds.flatten()
+            scores["presence"] = right.float().tolist()
         return scores
 
-    def _estimate(self, model: SpectrogramSeparator, batch: StemsBatch, querying: Querying) -> Tensor:
-        """Return the spectrograms of all targets, ``[B * S, 4, T, F]``."""
+    def _estimate(
+        self, model: SpectrogramSeparator, batch: StemsBatch, querying: Querying
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return spectrograms of mixtures ``[B * S, 4, T, F]``, queries, and estimated spectrograms of all targets."""
         n_targets = batch.references.shape[1]
-        spectrogram = model.analyze(batch.mixture).repeat_interleave(n_targets, dim=0)
-        return model.estimate(spectrogram, querying(model, batch))
+        mixture = model.analyze(batch.mixture).repeat_interleave(n_targets, dim=0)
+        queries = querying(model, batch)
+        return mixture, queries, model.estimate(mixture, queries)
 
 
 def _energy(signals: Tensor) -> Tensor:
