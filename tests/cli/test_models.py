@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+import typer
 from typer.testing import CliRunner
 
 from unbraid import load_model
 from unbraid.cli.main import app
+from unbraid.cli.models import POINTERS
 from unbraid.zoo import ZOO
 
 
@@ -25,5 +28,33 @@ def test_json_has_what_is_known():
     for name, entry in ZOO.items():
         assert listed[name]["summary"] == entry.summary
         assert listed[name]["ships"] == (entry.file is not None)
+        assert set(listed[name]["pointed_at_with"]) == set(entry.guides)
         if entry.file:
             assert tuple(listed[name]["vocabulary"]) == load_model(name).vocabulary
+
+
+@pytest.mark.parametrize("name", list(ZOO))
+def test_text_tells_how_each_model_is_pointed_at_and_what_it_knows(name):
+    lines = CliRunner().invoke(app, ["models"]).stdout.splitlines()
+    first = next(index for index, line in enumerate(lines) if line.split()[0] == name)
+    told = {}
+    for line in lines[first + 1 :]:
+        if not line.startswith("  "):
+            break
+        word, _, rest = line.strip().partition(": ")
+        told[word] = rest
+    assert ZOO[name].summary == told[ZOO[name].system]
+    for kind, options in POINTERS.items():
+        assert (f"{kind} ({options})" in told["guides"]) == (kind in ZOO[name].guides)
+    assert told.get("knows", "").split() == list(ZOO[name].vocabulary)
+
+
+def test_every_kind_of_guide_has_its_options():
+    offered = {
+        word
+        for parameter in typer.main.get_command(app).commands["separate"].params
+        for word in (*parameter.opts, *parameter.secondary_opts)
+    }
+    told = {word for words in POINTERS.values() for word in words.split(", ")}
+    assert told <= offered
+    assert {guide for entry in ZOO.values() for guide in entry.guides} <= set(POINTERS)

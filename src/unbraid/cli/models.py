@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from unbraid.zoo import ZooEntry
 
 
+POINTERS = {  # kind of guide: the options that give it
+    "Prompts": "--prompts, --task",
+    "Label": "--label",
+    "Examples": "--example, --not",
+}
+
+
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with everything known.")] = False,
 ) -> None:
-    """List the models: what they are, what they take, what they were trained with, under which license."""
+    """List the models: how a sound is pointed at, what they know, what they were trained with, under which license."""
     from unbraid.zoo import ZOO
 
     described = {name: describe(entry) for name, entry in ZOO.items()}
@@ -25,10 +32,11 @@ def models(
         return
     for name, entry in described.items():
         typer.echo(name + ("" if entry["ships"] else "  (architecture only, no weights)"))
-        typer.echo(f"  {entry['summary']}")
-        typer.echo(f"  guides: {', '.join(entry['guides'])}")
+        typer.echo(f"  {entry['system']}: {entry['summary']}")
+        typer.echo(f"  guides: {'; '.join(f'{kind} ({how})' for kind, how in entry['pointed_at_with'].items())}")
+        if entry["vocabulary"]:
+            typer.echo(f"  knows: {' '.join(entry['vocabulary'])}")
         if entry["ships"]:
-            typer.echo(f"  prompts: {' '.join(entry['vocabulary'])}")
             typer.echo(f"  license: {entry['licence']}; trained with {entry['training_data']}")
 
 
@@ -36,7 +44,8 @@ def describe(entry: ZooEntry) -> dict[str, Any]:
     """Return what the table says of a model, and what its weights file says where it ships."""
     from unbraid.zoo import load_model
 
-    known = {**asdict(entry), "ships": entry.path is not None}
+    pointers = {kind: POINTERS[kind] for kind in POINTERS if kind in entry.guides}
+    known = {**asdict(entry), "ships": entry.path is not None, "pointed_at_with": pointers}
     if entry.path is None:
         return known
     model = load_model(entry.name)
@@ -45,5 +54,6 @@ def describe(entry: ZooEntry) -> dict[str, Any]:
         "sample_rate": model.sample_rate,
         "segment": model.segment,
         "vocabulary": list(model.vocabulary),
+        "can_be_taught": model.query_size is not None,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
