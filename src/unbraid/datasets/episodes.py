@@ -117,7 +117,11 @@ class EpisodeSet:
         Raises:
             DatasetError: if the draws are of other data sets, or a source cannot be read.
         """
-        mixtures, references, labels, owner, examples = [], [], [], [], []
+        mixtures: list[Samples] = []
+        references: list[Samples] = []
+        examples: list[Samples] = []
+        labels: list[str] = []
+        owner: list[int] = []
         n_targets, n_examples = sum(len(draw.targets) for draw in draws), sum(len(draw.examples) for draw in draws)
         positive, negative = torch.zeros(n_targets, n_examples), torch.zeros(n_targets, n_examples)
         for number, draw in enumerate(draws):
