@@ -366,3 +366,68 @@ def _check_shapes(estimate: Tensor, reference: Tensor, n_batch: int, n_stems: in
 def _permutations(n_stems: int) -> Tensor:
     """All orders of S stems ``[P, S]``, the given one first."""
     return torch.tensor(list(permutations(range(n_stems))))
+
+
+def cosine_loss(*, estimate: Tensor, reference: Tensor) -> Tensor:
+    """Return minus the cosine between estimate and reference, from -1 (equal up to a positive factor) to 1.
+
+    Args:
+        estimate: ``[..., N]``.
+        reference: ``[..., N]``.
+
+    Returns:
+        ``[...]``, zero and without gradient where the reference is silent.
+
+    Source:
+        Choi et al., "Phase-aware speech enhancement with deep complex U-Net", ICLR 2019, section 3.2.
+
+    Example:
+        >>> signal = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+        >>> cosine_loss(estimate=torch.tensor([[3.0, 0.0], [1.0, 1.0]]), reference=signal)
+        tensor([-1.,  0.])
+    """
+    estimate, reference = _same_length(estimate, reference)
+    sounds = reference.abs().amax(dim=-1) > 0
+    cosine = functional.cosine_similarity(torch.where(sounds[..., None], estimate, 0.0), reference, dim=-1)
+    return torch.where(sounds, -cosine, 0.0)
+
+
+def negative_sdr_loss(*, estimate: Tensor, reference: Tensor, settings: LossSettings = SETTINGS) -> Tensor:
+    """Return minus the signal-to-distortion ratio in dB, which no scaling is forgiven in.
+
+    Args:
+        estimate: ``[..., N]``.
+        reference: ``[..., N]``.
+        settings: only ``eps`` is read.
+
+    Returns:
+        ``[...]``, zero and without gradient where the reference is silent.
+
+    Example:
+        >>> signal = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+        >>> negative_sdr_loss(estimate=torch.tensor([[1.1, 0.0], [1.0, 1.0]]), reference=signal).round() + 0
+        tensor([-20.,   0.])
+    """
+    estimate, reference = _same_length(estimate, reference)
+    energy = reference.square().sum(dim=-1)
+    sounds = energy > 0
+    error = (torch.where(sounds[..., None], estimate, 0.0) - reference).square().sum(dim=-1)
+    level = 10 * torch.log10(energy / (error + settings.eps) + settings.eps)
+    return torch.where(sounds, -level, 0.0)
+
+
+def magnitude_loss(*, estimate: Tensor, reference: Tensor) -> Tensor:
+    """Return the mean absolute error of magnitudes, compressed or not.
+
+    Args:
+        estimate: ``[..., F, T]``.
+        reference: ``[..., F, T]``.
+
+    Returns:
+        ``[...]``.
+
+    Example:
+        >>> magnitude_loss(estimate=torch.ones(2, 3, 4), reference=torch.zeros(2, 3, 4))
+        tensor([1., 1.])
+    """
+    return (estimate.float() - reference.float()).abs().mean(dim=(-2, -1))

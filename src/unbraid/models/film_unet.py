@@ -1,0 +1,452 @@
+"""FiLM U-Net: separates what a class, or a few recordings, point at; only the bottleneck is told which.
+
+Source: Wang, Stoller, Bittner, Bello, "Few-shot musical source separation", ICASSP 2022. What the paper leaves open,
+and how it was decided, is in docs/decisions/0009.
+
+Axes: B batch, S stems, C channels, N samples, F bins, T frames, n positive and m negative examples, E size of an
+embedding and of a query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from unbraid.audio.stft import Stft
+from unbraid.errors import GuideError, ModelError
+from unbraid.guides.kinds import Examples, Label, Target, output_names
+from unbraid.models.layers.compressed_mask import INPUTS, MASKS, apply_mask, compress, network_input
+from unbraid.models.layers.example_encoder import EncoderShape, ExampleEncoder
+from unbraid.models.layers.film import Film, NegativeLayer
+from unbraid.models.layers.recordings import WindowCutter, down_mix
+from unbraid.models.layers.resemblance import Evidence, ResemblanceHead, relative_level
+from unbraid.models.layers.unet import Unet, UnetShape
+from unbraid.models.separator import Estimates, Separator
+
+CLASSES = (
+    "vocals", "drums", "bass", "electric guitar", "acoustic guitar", "piano", "keyboards", "synthesizer", "organ",
+    "strings", "brass", "woodwinds", "percussion", "accordion", "mallets", "pipe organ", "bagpipes", "whistling",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FilmUnetConfig:
+    """Everything that shapes a network.
+
+    Args:
+        classes: names that it knows, each one a query of its own; empty for a network that takes examples.
+        encoder: makes queries from recordings; None for a network of classes.
+        negatives: examples may say what the target is not.
+        presence: estimate whether the target sounds; needs an encoder.
+        n_shot: positive examples of each mixture in training.
+        segment: length of the windows in training, in seconds.
+        input: ``"complex"``: the U-Net is given real and imaginary parts; ``"magnitude"``: the magnitude alone.
+        compression: g in ``ln(1 + g |X|)``.
+        mask: how the two outputs O become a complex mask: ``"tanh"``: magnitude tanh(|O| / 2) and the phase of O;
+            ``"sigmoid"``: the sigmoid of one is the magnitude, the other is the phase in radians.
+        n_features: of each level of the U-Net.
+        kernel_size: of its convolutions.
+        decoder_activation: ``"leaky_relu"`` or ``"relu"``.
+        decoder_dropout: probability in the second to the fourth block of the decoder.
+
+    Raises:
+        ModelError: if values contradict each other.
+
+    Example:
+        >>> FilmUnetConfig(classes=CLASSES).query_size, FilmUnetConfig(encoder=EncoderShape()).query_size
+        (18, 512)
+    """
+
+    classes: tuple[str, ...] = ()
+    encoder: EncoderShape | None = None
+    negatives: bool = False
+    presence: bool = False
+    n_shot: int = 5
+    sample_rate: int = 22050
+    n_fft: int = 1024
+    hop_length: int = 256
+    segment: float = 3.0
+    input: str = "complex"
+    compression: float = 1.0
+    mask: str = "tanh"
+    n_features: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
+    kernel_size: int = 5
+    decoder_activation: str = "leaky_relu"
+    decoder_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if bool(self.classes) == (self.encoder is not None) or len(set(self.classes)) < len(self.classes):
+            raise ModelError("a FiLM U-Net needs either classes, each once, or an encoder of examples")
+        if self.encoder is None and (self.negatives or self.presence):
+            raise ModelError("negative examples and presence need an encoder of examples")
+        if self.input not in INPUTS:
+            raise ModelError(f"input must be one of {', '.join(INPUTS)}, got {self.input!r}")
+        if self.mask not in MASKS:
+            raise ModelError(f"mask must be one of {', '.join(MASKS)}, got {self.mask!r}")
+        if min(self.sample_rate, self.n_fft, self.hop_length, self.n_shot, self.compression, self.segment) <= 0:
+            raise ModelError("every number of a FiLM U-Net config must be positive")
+        if self.n_fft % 2 or self.hop_length > self.n_fft // 2:
+            raise ModelError(f"hop_length must be at most half of n_fft, got {self.hop_length} and {self.n_fft}")
+        try:
+            self.unet_shape()
+        except ValueError as error:
+            raise ModelError(str(error)) from error
+        if self.encoder is not None and self.encoder.flat_size(n_fft=self.n_fft) == 0:
+            raise ModelError(f"the {len(self.encoder.n_features)} blocks of the encoder leave no rows: use fewer")
+
+    @property
+    def query_size(self) -> int:
+        """E."""
+        return len(self.classes) if self.encoder is None else self.encoder.embedding_size
+
+    def unet_shape(self) -> UnetShape:
+        """Return the sizes of the U-Net."""
+        return UnetShape(
+            n_inputs=2 if self.input == "complex" else 1,
+            n_outputs=2,
+            n_features=self.n_features,
+            kernel_size=self.kernel_size,
+            activation=self.decoder_activation,
+            dropout=self.decoder_dropout,
+        )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> FilmUnetConfig:
+        """Build from what `dataclasses.asdict` gave, after a round trip through JSON.
+
+        Raises:
+            ModelError: if it is something else.
+        """
+        try:
+            encoder = values["encoder"]
+            if encoder is not None:
+                encoder = EncoderShape(**{**encoder, "n_features": tuple(encoder["n_features"])})
+            tuples = {name: tuple(values[name]) for name in ("classes", "n_features")}
+            return cls(**{**values, **tuples, "encoder": encoder})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"this is not the config of a FiLM U-Net: {error}") from error
+
+
+@dataclass(frozen=True, eq=False)
+class FilmUnetCondition:
+    """The targets of one track: names of the outputs, their queries ``[S, E]``, and those of what they are not."""
+
+    names: tuple[str, ...]
+    queries: Tensor
+    rejected: Tensor
+    groups: tuple[tuple[int, ...], ...] = ()
+
+    def crop(self, start: float, stop: float) -> FilmUnetCondition:
+        """Return itself: queries hold for the whole track."""
+        del start, stop
+        return self
+
+
+class FilmUnet(Separator):
+    """The separator: waveform to waveforms, at the network's rate; every channel alone, with the same query.
+
+    Example:
+        >>> model = FilmUnet(PRESETS["film-unet-classes-debug"]).eval()
+        >>> condition = model.condition([Target("lead", Label("vocals"))])
+        >>> model(torch.zeros(1, 2, 4410), condition).stems.shape
+        torch.Size([1, 1, 2, 4410])
+    """
+
+    config: FilmUnetConfig
+
+    def __init__(self, config: FilmUnetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.sample_rate = config.sample_rate
+        self.segment = config.segment
+        self.vocabulary = config.classes
+        self.accepts = frozenset({Label} if config.classes else {Examples, Label})
+        self.query_size = None if config.classes else config.query_size
+        self.stft = Stft(config.n_fft, config.hop_length, window="hann", reflect=True)
+        self.unet = Unet(config.unet_shape())
+        self.film = Film(config.query_size, config.n_features[-1])
+        self.encoder = (
+            None
+            if config.encoder is None
+            else ExampleEncoder(config.encoder, sample_rate=config.sample_rate, n_fft=config.n_fft)
+        )
+        self.neg = NegativeLayer(config.query_size) if config.negatives else None
+        self.presence = ResemblanceHead(config.query_size) if config.presence else None
+
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors live."""
+        return self.film.gamma.weight.device
+
+    @property
+    def min_samples(self) -> int:
+        """Samples of an example, at the network's rate, that the encoder needs at least; 0 without one."""
+        shape = self.config.encoder
+        return 0 if shape is None else (shape.min_frames - 1) * self.config.hop_length
+
+    def condition(self, targets: Sequence[Target]) -> FilmUnetCondition:
+        """Make the query of each target: from its class, from what it was taught, or from its examples.
+
+        Raises:
+            GuideError: if a target has a guide of another kind, several labels, or a label that is unknown or was
+                asked for before; or if an example is too short, or negative where the model takes none.
+        """
+        asked = [guide.name for target in targets for guide in target.guides if isinstance(guide, Label)]
+        repeated = next((name for name in asked if asked.count(name) > 1), None)
+        if repeated is not None:
+            raise GuideError(f"label {repeated!r} is asked for twice: this model gives all of it at once, ask once")
+        pairs = [self._queries_of(target) for target in targets]
+        table = (
+            torch.stack([torch.stack(pair) for pair in pairs]) if pairs else torch.empty(0, 2, self.config.query_size)
+        )
+        queries, rejected = table.to(self.device).unbind(dim=1)
+        return FilmUnetCondition(output_names(targets), queries, rejected)
+
+    def _queries_of(self, target: Target) -> tuple[Tensor, Tensor]:
+        """Return the query ``[E]`` of a target, and that of what it is not, or zeros."""
+        accepted = tuple(self.accepts)
+        foreign = next((guide for guide in target.guides if not isinstance(guide, accepted)), None)
+        if foreign is not None:
+            kinds = " and ".join(sorted(kind.__name__.lower() for kind in accepted))
+            raise GuideError(f"target {target.name!r}: this model takes {kinds}, not {type(foreign).__name__}")
+        examples = [guide for guide in target.guides if isinstance(guide, Examples)]
+        if len(examples) < len(target.guides):
+            return self._query_of_label(target)
+        merged = Examples(
+            [one for guide in examples for one in guide.positive],
+            [one for guide in examples for one in guide.negative],
+        )
+        positive, negative = self._hear(merged)
+        query = self.combine(positive[None], None if negative is None else negative[None])[0]
+        return query, torch.zeros_like(query) if negative is None else self.combine(negative[None])[0]
+
+    def _query_of_label(self, target: Target) -> tuple[Tensor, Tensor]:
+        guide = target.guides[0]
+        if len(target.guides) > 1 or not isinstance(guide, Label):
+            raise GuideError(f"target {target.name!r} has {len(target.guides)} guides: give one label, or examples")
+        if guide.name in self.vocabulary:
+            query = self.embed_classes([guide.name])[0]
+        elif guide.name in self.taught:
+            query = self.taught[guide.name].to(self.device)
+        else:
+            known = " ".join([*self.vocabulary, *self.taught]) or "no labels"
+            raise GuideError(f"unknown label {guide.name!r}: this model knows {known}")
+        return query, torch.zeros_like(query)
+
+    def embed(self, examples: Examples) -> Tensor:
+        """Turn examples into the query ``[E]`` that stands for them; each recording counts once.
+
+        They are mixed down to one channel, brought to the network's rate, and cut into windows as in training
+        (`WindowCutter`), whose embeddings are averaged.
+
+        Raises:
+            GuideError: if the network takes no examples, or no negative ones; if one is too short.
+        """
+        positive, negative = self._hear(examples)
+        return self.combine(positive[None], None if negative is None else negative[None])[0]
+
+    @torch.no_grad()
+    def _hear(self, examples: Examples) -> tuple[Tensor, Tensor | None]:
+        """Return the mean embeddings ``[E]`` of the positive and of the negative recordings."""
+        if self.encoder is None:
+            raise GuideError(f"{self.name or 'this model'} takes classes, not examples: choose a model that does")
+        if examples.negative and self.neg is None:
+            raise GuideError(f"{self.name or 'this model'} takes no negative examples: leave them out")
+        cutter = WindowCutter(self.sample_rate, self.segment, min_samples=self.min_samples)
+        means = []
+        for side in examples.recordings:
+            windows = ([self.embed_examples(batch.to(self.device)) for batch in cutter.cut(one)] for one in side)
+            vectors = [torch.cat(batches).mean(dim=0) for batches in windows]
+            means.append(torch.stack(vectors).mean(dim=0) if vectors else None)
+        positive, negative = means
+        assert positive is not None
+        return positive, negative
+
+    def embed_examples(self, recordings: Tensor) -> Tensor:
+        """Turn recordings ``[M, N]`` at the network's rate into embeddings ``[M, E]``; short ones get zeros behind.
+
+        Raises:
+            ModelError: if the network has no encoder.
+        """
+        if self.encoder is None:
+            raise ModelError("a network of classes has no encoder of examples: ask it for a class")
+        missing = max(0, self.min_samples - recordings.shape[-1])
+        with torch.autocast(recordings.device.type, enabled=False):
+            magnitude = self.stft(functional.pad(recordings, (0, missing))).abs()
+        embeddings: Tensor = self.encoder(magnitude)
+        return embeddings
+
+    def combine(self, positive: Tensor, negative: Tensor | None = None) -> Tensor:
+        """Turn mean embeddings ``[B, E]`` of examples into queries ``[B, E]``.
+
+        Args:
+            positive: of what the target is.
+            negative: of what it is not; zeros in the rows where nothing is said.
+
+        Raises:
+            GuideError: if the network takes no negative examples.
+        """
+        if self.neg is not None:
+            query: Tensor = self.neg(positive, torch.zeros_like(positive) if negative is None else negative)
+            return query
+        if negative is not None:
+            raise GuideError(f"{self.name or 'this model'} takes no negative examples: leave them out")
+        return positive
+
+    def embed_batch(self, positive: Tensor, negative: Tensor | None, keep_negative: Tensor) -> Tensor:
+        """Turn the examples of a batch into queries ``[B, E]``: the forward pass of training.
+
+        Args:
+            positive: ``[B, n, N]``.
+            negative: ``[B, m, N]``, of the same length, or None.
+            keep_negative: booleans ``[B]``: items whose negative examples count; not read where there are none.
+        """
+        given = positive if negative is None else torch.cat([positive, negative], dim=1)
+        embeddings = self.embed_examples(given.flatten(0, 1)).unflatten(0, given.shape[:2])  # [B, n + m, E]
+        mean = embeddings[:, : positive.shape[1]].mean(dim=1)
+        if negative is None:
+            return self.combine(mean)
+        rejected = embeddings[:, positive.shape[1] :].mean(dim=1)
+        return self.combine(mean, torch.where(keep_negative[:, None], rejected, 0.0))
+
+    def embed_classes(self, names: Sequence[str]) -> Tensor:
+        """Turn classes into queries ``[B, E]``, which are one-hot.
+
+        Raises:
+            GuideError: if a name is no class of this network.
+
+        Example:
+            >>> FilmUnet(PRESETS["film-unet-classes-debug"]).embed_classes(["drums"]).argmax()
+            tensor(1)
+        """
+        unknown = next((name for name in names if name not in self.vocabulary), None)
+        if unknown is not None:
+            raise GuideError(f"unknown label {unknown!r}: this model knows {' '.join(self.vocabulary) or 'no labels'}")
+        indices = torch.tensor([self.vocabulary.index(name) for name in names], device=self.device)
+        return functional.one_hot(indices, len(self.vocabulary)).float()
+
+    def forward(self, mixture: Tensor, condition: FilmUnetCondition) -> Estimates:  # type: ignore[override]
+        """Separate windows ``[B, C, N]`` into ``[B, S, C, N]`` of the same level and length.
+
+        Raises:
+            GuideError: if the condition asks for nothing.
+        """
+        if not len(condition.queries):
+            raise GuideError("nothing is asked for: give at least one guide")
+        n_batch, n_channels, n_samples = mixture.shape
+        spectrogram = self._analyze(mixture.flatten(0, 1))
+        bottleneck, levels = self._encode(spectrogram)  # the same for all targets
+        stems = []
+        for query in condition.queries:
+            drawn, _ = self._draw(spectrogram, bottleneck, levels, query.expand(len(bottleneck), -1))
+            stems.append(self._synthesize(drawn, n_samples).view(n_batch, n_channels, n_samples))
+        return Estimates(torch.stack(stems, dim=1), self._presence(mixture, stems, condition))
+
+    def separate_windows(self, mixture: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        """Separate windows of different tracks, each with its own query: the forward pass of training.
+
+        Args:
+            mixture: ``[B, N]``.
+            query: ``[B, E]``.
+
+        Returns:
+            Estimates ``[B, N]``, and their compressed magnitudes ``[B, F, T]`` (see `compress`) before the inverse
+            transform.
+        """
+        spectrogram = self._analyze(mixture)
+        bottleneck, levels = self._encode(spectrogram)
+        drawn, magnitude = self._draw(spectrogram, bottleneck, levels, query)
+        return self._synthesize(drawn, mixture.shape[-1]), magnitude
+
+    def compress(self, signal: Tensor) -> Tensor:
+        """Return the compressed magnitudes ``ln(1 + g |X|)`` ``[B, F, T]`` of signals ``[B, N]``."""
+        return compress(self._analyze(signal), self.config.compression)
+
+    def presence_evidence(
+        self, mixture: Tensor, estimate: Tensor, query: Tensor, rejected: Tensor | None = None
+    ) -> Evidence:
+        """Return what the presence head is shown of estimates, without gradient.
+
+        Args:
+            mixture: ``[B, C, N]``.
+            estimate: ``[B, C, N]``.
+            query: ``[B, E]``.
+            rejected: ``[B, E]``, what `combine` makes of the mean embedding of the negative examples alone; zeros in
+                the rows without any.
+
+        Raises:
+            ModelError: if the network has no encoder.
+        """
+        with torch.no_grad():
+            heard = self.combine(self.embed_examples(torch.cat([down_mix(estimate), down_mix(mixture)])))
+            return Evidence(
+                relative_level(estimate=estimate, mixture=mixture),
+                query.detach(),
+                torch.zeros_like(query) if rejected is None else rejected.detach(),
+                *heard.chunk(2),
+            )
+
+    def _presence(self, mixture: Tensor, stems: Sequence[Tensor], condition: FilmUnetCondition) -> Tensor | None:
+        """Return the presence ``[B, S]`` of stems ``[B, C, N]``; nothing is present where the mixture is silent."""
+        if self.presence is None:
+            return None
+        n_batch = len(mixture)
+        repeated = mixture.repeat(len(stems), 1, 1)
+        queries, rejected = (one.repeat_interleave(n_batch, dim=0) for one in (condition.queries, condition.rejected))
+        evidence = self.presence_evidence(repeated, torch.cat(list(stems)), queries, rejected)
+        logits: Tensor = self.presence(evidence)
+        sounds = mixture.flatten(1).abs().amax(dim=-1) > 0  # [B]
+        return logits.sigmoid().view(len(stems), n_batch).T * sounds[:, None]
+
+    def _encode(self, spectrogram: Tensor) -> tuple[Tensor, list[Tensor]]:
+        config = self.config
+        return self.unet.encode(network_input(spectrogram, config.compression, config.input))
+
+    def _draw(
+        self, spectrogram: Tensor, bottleneck: Tensor, levels: Sequence[Tensor], query: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return what queries ``[B, E]`` draw out of ``[B, F, T]``, and its compressed magnitude."""
+        config = self.config
+        output = self.unet.decode(self.film(bottleneck, query), levels, size=spectrogram.shape[-2:])
+        return apply_mask(spectrogram, output, gain=config.compression, kind=config.mask)
+
+    def _analyze(self, signal: Tensor) -> Tensor:
+        with torch.autocast(signal.device.type, enabled=False):
+            spectrogram: Tensor = self.stft(signal)
+        return spectrogram
+
+    def _synthesize(self, spectrogram: Tensor, n_samples: int) -> Tensor:
+        with torch.autocast(spectrogram.device.type, enabled=False):
+            return self.stft.inverse(spectrogram, length=n_samples)
+
+
+PAPER = FilmUnetConfig(encoder=EncoderShape())
+SMALL = replace(
+    PAPER,
+    encoder=EncoderShape(embedding_size=256, n_features=(32, 32, 32, 32)),
+    negatives=True,
+    presence=True,
+    n_features=(16, 32, 48, 96, 160, 256),
+)
+DEBUG = replace(
+    SMALL,
+    encoder=EncoderShape(embedding_size=16, n_features=(4, 4, 4), n_mels=32),
+    n_fft=256,
+    hop_length=128,
+    segment=1.0,
+    n_features=(4, 6, 8, 12),
+)
+
+PRESETS: dict[str, FilmUnetConfig] = {
+    "film-unet-classes": replace(PAPER, encoder=None, classes=CLASSES),
+    "film-unet-classes-debug": replace(DEBUG, encoder=None, classes=CLASSES, negatives=False, presence=False),
+    "few-shot": PAPER,
+    "few-shot-negatives": replace(PAPER, negatives=True),
+    "few-shot-small": SMALL,
+    "few-shot-debug": DEBUG,
+}
