@@ -1,0 +1,136 @@
+"""Taught labels as files: the vector that stands for a sound in one model, and how it was made.
+
+Axes: D numbers of a query.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unbraid.errors import GuideError
+from unbraid.models.separator import Separator
+
+FORMAT = "unbraid-query-1"
+SUFFIX = ".unbraid"
+MAX_BYTES = 1 << 20  # the vector and its facts are some kilobytes; anything else under this suffix is not read
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """A label that a model was taught.
+
+    Attributes:
+        name: of the label.
+        model: what the model is called: a name of the zoo, or the path of its weights.
+        model_sha256: of its tensors, see :func:`tensors_sha256`; the vector means nothing to any other model.
+        vector: float32 ``[D]``.
+        facts: how it was made, as JSON values.
+    """
+
+    name: str
+    model: str
+    model_sha256: str
+    vector: Tensor
+    facts: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def add_query(separator: Separator, query: Query) -> None:
+    """Let a separator take the label of a query; its weights stay as they are.
+
+    Raises:
+        GuideError: if the query was made for another model.
+
+    Example:
+        >>> from unbraid.zoo import debug_model
+        >>> model = debug_model()
+        >>> add_query(model, Query("riff", "tuss-debug", tensors_sha256(model), torch.zeros(model.query_size)))
+        >>> list(model.taught)
+        ['riff']
+    """
+    if not is_for(query, separator):
+        here = separator.name or type(separator).__name__
+        versions = " with other weights" if query.model == here else ""
+        raise GuideError(
+            f"{query.name!r} was taught to {query.model}{versions}, not to {here}: "
+            f"separate with {query.model} (-m), or teach it again"
+        )
+    separator.teach(query.name, query.vector)
+
+
+def is_for(query: Query, separator: Separator) -> bool:
+    """Tell whether a query was made for this separator."""
+    fits = separator.query_size is not None and query.vector.shape == (separator.query_size,)
+    return fits and query.model_sha256 == tensors_sha256(separator)
+
+
+def tensors_sha256(model: Separator) -> str:
+    """Return the SHA-256 of a model's tensors.
+
+    It runs over the name, the type and the bytes of each tensor in the order of the names, so that it does not depend
+    on the file that they came from, nor on the device.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def save_query(query: Query, path: str | Path) -> None:
+    """Write a query as one file; a temporary name beside it is written first.
+
+    Raises:
+        GuideError: if it cannot be written.
+    """
+    path = Path(path)
+    header = {
+        "format": FORMAT,
+        "name": query.name,
+        "model": query.model,
+        "model_sha256": query.model_sha256,
+        "facts": json.dumps(dict(query.facts), allow_nan=False),
+    }
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        save_file({"query": query.vector.detach().cpu().float().contiguous()}, part, metadata=header)
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise GuideError(f"{path}: cannot be written ({error}): choose another place with -o") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load_query(path: str | Path) -> Query:
+    """Read a query from its file.
+
+    Raises:
+        GuideError: if it is missing, damaged, or something else.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError("too large")
+        with safe_open(path, "pt") as file:
+            header = dict(file.metadata() or {})
+            vector = file.get_tensor("query").float()
+        if header["format"] != FORMAT:
+            raise ValueError("of another format")
+        query = Query(header["name"], header["model"], header["model_sha256"], vector, json.loads(header["facts"]))
+    except OSError as error:
+        raise GuideError(f"{path}: cannot be read ({os.strerror(error.errno or 0).lower()})") from error
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise GuideError(f"{path}: not a taught label, or damaged: give a file that unbraid teach wrote") from error
+    if not query.name.strip() or vector.ndim != 1 or not bool(vector.isfinite().all()):
+        raise GuideError(f"{path}: a taught label without a name or with a damaged vector: teach it again")
+    return query

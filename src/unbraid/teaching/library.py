@@ -1,0 +1,88 @@
+"""Where taught labels lie, and how one is found by its name."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from unbraid.errors import GuideError
+from unbraid.models.queries import SUFFIX, Query, is_for, load_query
+from unbraid.models.separator import Separator
+
+_SAFE = re.compile(r"\w(?:[\w .+-]*\w)?")  # letters and digits of every script
+MAX_NAME_BYTES = 100
+
+
+def library() -> Path:
+    """Return the folder of the user's labels: ``UNBRAID_LIBRARY``, else ``unbraid`` in the XDG data folder."""
+    given = os.environ.get("UNBRAID_LIBRARY")
+    if given:
+        return Path(given)
+    data = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share") / "unbraid"
+
+
+def place_of(name: str) -> Path:
+    """Return where a label lies in the library.
+
+    Example:
+        >>> place_of("riff").name
+        'riff.unbraid'
+    """
+    return library() / f"{name}{SUFFIX}"
+
+
+def find_query(name: str, separator: Separator) -> Query | None:
+    """Look for a label that was taught to this model: in the current folder, then in the library.
+
+    Files are told by the name that they hold, not by what they are called; damaged ones are passed over.
+
+    Example:
+        >>> from unbraid.zoo import debug_model
+        >>> find_query("never taught", debug_model()) is None
+        True
+    """
+    for path in _candidates():
+        try:
+            query = load_query(path)
+        except GuideError:
+            continue
+        if query.name == name and is_for(query, separator):
+            return query
+    return None
+
+
+def _candidates() -> Iterator[Path]:
+    for folder in (Path(), library()):
+        try:
+            yield from sorted(folder.glob(f"*{SUFFIX}"))
+        except OSError:
+            continue
+
+
+def check_name(name: str, model: Separator) -> None:
+    """Refuse a name that cannot be a label of this model, or not a file.
+
+    Raises:
+        GuideError: that says why.
+
+    Example:
+        >>> from unbraid.zoo import debug_model
+        >>> check_name("AC/DC", debug_model())
+        Traceback (most recent call last):
+        unbraid.errors.GuideError: 'AC/DC' cannot be a file name: ...
+    """
+    known = next((word for word in model.vocabulary if word.casefold() == name.casefold()), None)
+    if known is not None:
+        raise GuideError(f"the model knows {known!r} already: teach it under another name")
+    if not _SAFE.fullmatch(name) or not _is_short(name):
+        raise GuideError(f"{name!r} cannot be a file name: use letters, digits, spaces, - and _, 100 bytes at most")
+
+
+def _is_short(name: str) -> bool:
+    try:
+        return len(name.encode("utf-8")) <= MAX_NAME_BYTES
+    except UnicodeEncodeError:  # bytes of the command line that are no UTF-8
+        return False

@@ -1,0 +1,192 @@
+"""Find the vector that makes a frozen network draw a sound: gradient descent on the vector alone.
+
+Axes: B mixtures, N samples, D numbers of a query.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from unbraid.datasets.dice import Dice
+from unbraid.errors import Cancelled, SettingsError
+from unbraid.models.losses import presence_loss, prompted_loss, si_sdr
+from unbraid.teaching.lessons import Lesson, Material, draw_lesson, make_lesson
+
+PRESENCE_WEIGHT = 2.0
+
+Ask = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
+"""Mixtures ``[B, N]`` and a query ``[D]`` to estimates ``[B, N]`` and logits of presence ``[B]``, or None."""
+
+
+@dataclass(frozen=True)
+class TeachSettings:
+    """How a vector is tuned.
+
+    Args:
+        steps: of gradient descent.
+        batch_size: mixtures in a step.
+        seconds: length of a mixture.
+        learning_rate: at the beginning; it falls to zero along a cosine.
+        p_absent: share of the mixtures in which the target is silent.
+        n_checks: mixtures that vectors are compared on; a seventh of them is without the target.
+        check_every: steps between two comparisons.
+        seed: of everything that is drawn.
+
+    Raises:
+        SettingsError: if a value is out of range.
+
+    Example:
+        >>> TeachSettings(steps=0)
+        Traceback (most recent call last):
+        unbraid.errors.SettingsError: steps is 0: it must be positive
+    """
+
+    steps: int = 200
+    batch_size: int = 2
+    seconds: float = 2.5
+    learning_rate: float = 0.03
+    p_absent: float = 0.15
+    n_checks: int = 16
+    check_every: int = 25
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if name not in {"p_absent", "seed"} and not (value > 0 and math.isfinite(value)):
+                raise SettingsError(f"{name} is {value}: it must be positive")
+        if not 0 <= self.p_absent < 1:
+            raise SettingsError(f"p_absent is {self.p_absent}: it must be from 0 to below 1")
+        if self.seed < 0:
+            raise SettingsError(f"seed {self.seed} is negative: give 0 or more")
+
+
+DEFAULTS = TeachSettings()
+
+
+class Verdict(NamedTuple):
+    """How a vector does on the mixtures for comparison: the loss, and the gain in SI-SDR over the mixture in dB."""
+
+    loss: float
+    si_sdr_improvement: float
+
+
+class Tuned(NamedTuple):
+    """The best vector, where it began, how that did and how it does itself, and after which step it was found."""
+
+    vector: Tensor
+    start: str
+    before: Verdict
+    after: Verdict
+    step: int
+
+
+class Pulse:
+    """Tells how far the work is, and stops it if the caller wants to."""
+
+    def __init__(
+        self, n_parts: int, progress: Callable[[float], None] | None, cancel: Callable[[], bool] | None
+    ) -> None:
+        self.n_parts, self.n_done = n_parts, 0
+        self.progress, self.cancel = progress, cancel
+
+    def beat(self, n_parts: int = 1) -> None:
+        """Count parts of the work as done.
+
+        Raises:
+            Cancelled: if the caller asked to stop.
+        """
+        self.n_done += n_parts
+        if self.progress is not None:
+            self.progress(min(1.0, self.n_done / self.n_parts))
+        if self.cancel is not None and self.cancel():
+            raise Cancelled("stopped before the label was learned, as asked")
+
+
+def tune(
+    ask: Ask,
+    starts: Mapping[str, Tensor],
+    material: Material,
+    checks: Sequence[Lesson],
+    *,
+    n_samples: int,
+    settings: TeachSettings,
+    pulse: Pulse,
+) -> Tuned:
+    """Begin at the best of several vectors, follow the gradient, and keep the best vector on the way.
+
+    Args:
+        ask: the network; it is not changed.
+        starts: names and vectors ``[D]`` to begin with.
+        material: what mixtures are made of.
+        checks: mixtures that the vectors are compared on.
+        n_samples: length of a mixture.
+        settings: steps, rate, and the seed of the mixtures.
+        pulse: hears of every start and every step.
+    """
+    verdicts: dict[str, Verdict] = {}
+    for name, vector in starts.items():
+        verdicts[name] = judge(ask, vector, checks)
+        pulse.beat()
+    start = min(verdicts, key=lambda name: verdicts[name].loss)
+    best = Tuned(starts[start], start, verdicts[start], verdicts[start], 0)
+    vector = best.vector.detach().clone().requires_grad_()
+    optimizer = torch.optim.Adam([vector])
+    dice = Dice(torch.Generator().manual_seed(settings.seed))
+    for step in range(1, settings.steps + 1):
+        draws = [
+            draw_lesson(dice, material, n_samples, absent=dice.chance(settings.p_absent))
+            for _ in range(settings.batch_size)
+        ]
+        lesson = make_lesson(draws, material, n_samples)
+        with torch.enable_grad():
+            loss, _ = loss_of(ask, vector, lesson)
+            (vector.grad,) = torch.autograd.grad(loss, [vector])
+        done = (step - 1) / settings.steps
+        optimizer.param_groups[0]["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+        optimizer.step()
+        if step % settings.check_every == 0 or step == settings.steps:
+            verdict = judge(ask, vector.detach(), checks)
+            if verdict.loss < best.after.loss:
+                best = best._replace(vector=vector.detach().clone(), after=verdict, step=step)
+        pulse.beat()
+    return best
+
+
+def loss_of(ask: Ask, query: Tensor, lesson: Lesson) -> tuple[Tensor, Tensor]:
+    """Return the training loss of TUSS for one sound alone, with presence if the network tells it; and the estimates.
+
+    What is drawn of an absent sound counts as silent enough 30 dB below the mixture.
+    """
+    mixture, reference = (one.to(query.device) for one in lesson)
+    estimate, logits = ask(mixture, query)
+    matched = prompted_loss(
+        estimate=estimate[:, None],
+        reference=reference[:, None],
+        prompts=[["target"]] * len(reference),
+        mixture=mixture,
+    )
+    total = matched.losses.mean()
+    if logits is not None:
+        presence = presence_loss(logits=logits[:, None], reference=reference[:, None], order=matched.order)
+        total = total + PRESENCE_WEIGHT * presence
+    return total, estimate
+
+
+@torch.no_grad()
+def judge(ask: Ask, query: Tensor, lessons: Sequence[Lesson]) -> Verdict:
+    """Measure a vector on mixtures; the gain is the mean over those in which the target sounds."""
+    losses: list[float] = []
+    gains: list[float] = []
+    for lesson in lessons:
+        loss, estimate = loss_of(ask, query, lesson)
+        losses.append(float(loss))
+        drawn = si_sdr(estimate=estimate.cpu(), reference=lesson.reference)
+        gain = drawn - si_sdr(estimate=lesson.mixture, reference=lesson.reference)
+        gains += [value for value in gain.tolist() if math.isfinite(value)]
+    return Verdict(sum(losses) / len(losses), sum(gains) / max(1, len(gains)))
