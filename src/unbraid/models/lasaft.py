@@ -10,20 +10,20 @@ Spectrograms ``[B, 4, T, F]`` hold left real, right real, left imaginary, right 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from unbraid.audio.resample import resample
-from unbraid.audio.signal import Audio
 from unbraid.audio.stft import Stft
 from unbraid.errors import GuideError
-from unbraid.guides.examples import SILENT_PEAK
 from unbraid.guides.kinds import Examples, Label, Target, output_names
-from unbraid.models.lasaft_network import LasaftConfig, LasaftNetwork, initialize
+from unbraid.models.lasaft_network import FastNetwork, LasaftConfig, LasaftNetwork, initialize
+from unbraid.models.layers.latent_attention import LatentAttention
 from unbraid.models.layers.query_net import QueryNet, QueryNetConfig
+from unbraid.models.layers.recordings import WindowCutter
 from unbraid.models.separator import Estimates, Separator
 
 
@@ -100,6 +100,7 @@ class Lasaft(Separator):
         )
         initialize(self, version=config.version)
         self.presence = PresenceHead(config.n_fft // 2 + 1, config.query_size) if config.presence else None
+        self._fast: tuple[tuple[object, ...], FastNetwork] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -140,10 +141,11 @@ class Lasaft(Separator):
         return self.taught[guide.name]
 
     def embed(self, examples: Examples) -> Tensor:
-        """Return the query ``[E]`` of recordings: the mean of those of all windows, each recording counting once.
+        """Return the query ``[E]`` of recordings: the mean over recordings of the mean over their windows.
 
-        A recording is cut into the fewest equal windows that are no longer than a segment; silent ones are left out.
-        One channel goes in twice; of more than two, the mean does.
+        A recording is cut into the fewest windows of a segment's length that cover it, evenly spaced; silent ones are
+        left out, and of very many 120 are taken (`WindowCutter`). One channel goes in twice; of more than two, the mean
+        does.
 
         Raises:
             GuideError: if this model takes labels only, a recording is shorter than ``n_fft`` samples at the model's
@@ -154,25 +156,13 @@ class Lasaft(Separator):
         positive, negative = examples.recordings
         if negative:
             raise GuideError("this model takes no negative examples: leave them out; few-shot models take them")
+        cutter = WindowCutter(self.sample_rate, self.segment, min_samples=self.config.n_fft, is_stereo=True)
         with torch.no_grad():
-            return torch.stack([self._embed_recording(recording) for recording in positive]).mean(dim=0)
-
-    def _embed_recording(self, recording: Audio) -> Tensor:
-        samples = resample(recording.samples, source_rate=recording.sample_rate, target_rate=self.sample_rate)
-        shortest, longest = self.config.n_fft, round(self.segment * self.sample_rate)
-        n_samples = samples.shape[1]
-        if n_samples < shortest:
-            raise GuideError(
-                f"an example lasts {recording.duration:.3f} s: this model needs at least "
-                f"{shortest / self.sample_rate:.3f} s"
-            )
-        stereo = samples if len(samples) == 2 else samples.mean(dim=0, keepdim=True).expand(2, -1)
-        n_windows = -(-n_samples // longest)
-        length = n_samples // n_windows
-        windows = torch.stack([stereo[:, i * length : (i + 1) * length] for i in range(n_windows)])
-        sounding = windows[windows.abs().amax(dim=(1, 2)) >= SILENT_PEAK]
-        chosen = sounding if len(sounding) else windows  # resampling can quieten what was just loud enough
-        return torch.cat([self.embed_waveforms(one[None].to(self.device)) for one in chosen]).mean(dim=0)
+            means = [
+                torch.cat([self.embed_waveforms(windows.to(self.device)) for windows in cutter.cut(recording)]).mean(0)
+                for recording in positive
+            ]
+        return torch.stack(means).mean(dim=0)
 
     def embed_labels(self, names: Sequence[str]) -> Tensor:
         """Return the learned queries ``[B, E]`` of labels of the vocabulary, with gradients."""
@@ -222,11 +212,63 @@ class Lasaft(Separator):
 
     def _estimate_all(self, spectrogram: Tensor, queries: Tensor) -> list[Tensor]:
         """Estimate ``[B, 4, T, F]`` for each of the queries ``[S, E]``, with one way down for all if it is the same."""
+        place = spectrogram.device.type
+        if self.config.version == 2 and place == "cpu" and not (self.training or torch.is_grad_enabled()):
+            narrow = torch.is_autocast_enabled(place)
+            fast = self._fast_network(torch.get_autocast_dtype(place) if narrow else torch.float32)
+            with torch.autocast(place, enabled=False):
+                return fast(spectrogram, queries)
         rows = queries[:, None].expand(-1, len(spectrogram), -1)  # [S, B, E]
         if self.config.version == 1:
             return [self.estimate(spectrogram, row) for row in rows]
         levels = self.network.go_down(spectrogram, rows[0])
         return [self.network.go_up(levels, row) for row in rows]
+
+    def _fast_network(self, dtype: torch.dtype) -> FastNetwork:
+        """Return the network in its fast form, made anew if its weights have changed, moved or been replaced."""
+        tensors = itertools.chain(self.network.parameters(), self.network.buffers())
+        key = (dtype, *((one.data_ptr(), 0 if one.is_inference() else one._version) for one in tensors))
+        if self._fast is None or self._fast[0] != key:
+            with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
+                self._fast = (key, FastNetwork(self.network, dtype))
+        return self._fast[1]
+
+    def attention(self, mixture: Tensor, condition: LasaftCondition) -> list[Tensor]:
+        """Tell which latent sources each target drew on, for explanations.
+
+        Args:
+            mixture: ``[C, N]`` at the model's rate; two channels are taken as they are, otherwise their mean.
+            condition: of S targets.
+
+        Returns:
+            For each block of the way up, from the coarsest to the finest, weights ``[S, T, L]`` that sum to one over
+            L; a frame lasts ``hop_length`` samples in the last one, and twice as long in each before. They are constant
+            over T where neither query nor key listens.
+        """
+        stereo = mixture if len(mixture) == 2 else mixture.mean(dim=0, keepdim=True).expand(2, -1)
+        seen: list[Tensor] = []
+        handles = [
+            module.register_forward_hook(lambda _, __, weights: seen.append(weights[0]))
+            for module in self.network.decoders.modules()
+            if isinstance(module, LatentAttention)
+        ]
+        was_training = self.training
+        try:
+            with torch.no_grad():
+                spectrogram = self.eval().analyze(stereo[None])
+                for query in condition.queries:
+                    self.estimate(spectrogram, query[None])
+        finally:
+            self.train(was_training)
+            for handle in handles:
+                handle.remove()
+        n_blocks, n_frames = len(handles), mixture.shape[-1] // self.config.hop_length + 1
+        found = []
+        for index in range(n_blocks):
+            factor = 1 << (n_blocks - 1 - index)
+            rows = [weights.expand(spectrogram.shape[2] // factor, -1) for weights in seen[index::n_blocks]]
+            found.append(torch.stack(rows)[:, : -(-n_frames // factor)])
+        return found
 
     def analyze(self, waveform: Tensor) -> Tensor:
         """Transform ``[B, 2, N]`` into ``[B, 4, T, F]``; zeros at the end complete what the levels need of T.

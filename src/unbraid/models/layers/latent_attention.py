@@ -115,7 +115,10 @@ class ListeningQuery(nn.Module):
     def forward(self, x: Tensor, queries: Tensor) -> Tensor:
         """Map ``[B, D, T, F]`` and ``[B, E]`` to ``[B, T, K]``."""
         weights = self.generator(queries).to(x.dtype)
-        heard = torch.einsum("bdtf,bd->btf", x, weights[:, :-1]) + weights[:, -1, None, None]
+        return self.attend(torch.einsum("bdtf,bd->btf", x, weights[:, :-1]) + weights[:, -1, None, None])
+
+    def attend(self, heard: Tensor) -> Tensor:
+        """Make the query ``[B, T, K]`` of what was heard ``[B, T, F]``."""
         y: Tensor = self.linear(self.norm(heard).relu())
         return y
 

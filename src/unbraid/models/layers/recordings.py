@@ -51,6 +51,7 @@ class WindowCutter:
         min_samples: of a recording, at the rate of the windows.
         max_windows: of one recording.
         batch_size: windows that are cut at a time.
+        is_stereo: keep two channels as they are, and double what others are mixed down to.
 
     Example:
         >>> cutter = WindowCutter(8000, 3.0, min_samples=800)
@@ -63,9 +64,10 @@ class WindowCutter:
     min_samples: int
     max_windows: int = 120
     batch_size: int = 8
+    is_stereo: bool = False
 
     def cut(self, recording: Audio) -> Iterator[Tensor]:
-        """Yield windows ``[B, N]`` of one channel.
+        """Yield windows ``[B, N]`` of one channel; ``[B, 2, N]`` in stereo.
 
         Raises:
             GuideError: if the recording is too short.
@@ -82,7 +84,11 @@ class WindowCutter:
             windows = torch.stack(
                 [recording.samples[:, start : start + n_window] for start in starts[first : first + self.batch_size]]
             )
-            yield resample(down_mix(windows), source_rate=recording.sample_rate, target_rate=self.sample_rate)
+            keeps = self.is_stereo and windows.shape[1] == 2
+            rows = windows.flatten(0, 1) if keeps else down_mix(windows)  # resampled as one signal of many channels
+            rows = resample(rows, source_rate=recording.sample_rate, target_rate=self.sample_rate)
+            pairs = rows.view(-1, 2, rows.shape[-1]) if keeps else rows[:, None].expand(-1, 2, -1)
+            yield pairs if self.is_stereo else rows
 
     def _starts(self, recording: Audio, n_window: int) -> list[int]:
         """Return where the windows begin, in samples of the recording."""
