@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from unbraid.audio.segments import WindowLayout, overlap_add
-from unbraid.models.lasaft_network import Block
+from unbraid.models.lasaft import LasaftCondition
+from unbraid.models.lasaft_network import Block, FastNetwork
 from unbraid.models.layers.latent_attention import Generator, HeavyLasaft, LasaftShape, LightLasaft, modulate
 from unbraid.models.layers.tfc import Tdf, Tfc
 from unbraid.models.published_lasaft import build_lasaft, translate
+
+sys.path.insert(0, str(Path(__file__).parent))
+from make_lasaft_vectors import CASES, HOP, N_FRAMES, VECTORS
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden" / "lasaft"
 TOLERANCE = 1e-5
@@ -60,6 +65,18 @@ def test_golden_networks(name, grad):
     with torch.set_grad_enabled(grad):
         estimate = model.estimate(content["in.spec"], queries)
     assert relative(estimate, content["out.spec"]) < TOLERANCE
+
+
+@golden
+@pytest.mark.parametrize("name", NETWORKS[:5])
+def test_golden_networks_in_the_fast_form(name):
+    config, content = load_golden(name)
+    model = build_lasaft(published(content), config, name=name)
+    with torch.no_grad():
+        queries = model.embedding.weight[content["in.condition"]]
+        estimates = FastNetwork(model.network, torch.float32)(content["in.spec"], queries)
+    chosen = torch.stack([estimate[index] for index, estimate in enumerate(estimates)])
+    assert relative(chosen, content["out.spec"]) < TOLERANCE
 
 
 @golden
@@ -179,3 +196,31 @@ def test_golden_chunks_without_their_defect(name):
     theirs = content[f"out.ov50_{name}.identity"].T
     is_defective = name in ("bugzone", "exact")
     assert torch.allclose(joined, theirs, atol=1e-6) != is_defective
+
+
+@pytest.mark.parametrize("grad", [False, True])
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_stored_vectors(name, grad):
+    content = load_file(VECTORS / f"{name}.safetensors")
+    toy, activation = CASES[name]
+    settings = {"hop_length": HOP, "num_frame": N_FRAMES, "activation": activation}
+    model = build_lasaft(published(content), settings, name=name)
+    waves = content["in.waves"]
+    with torch.set_grad_enabled(grad):
+        queries = model.embed_labels(["drums", "bass"]) if toy.n_labels else model.embed_waveforms(waves)
+        estimate = model.separate_windows(waves, queries)
+    assert relative(queries, content["out.queries"]) < TOLERANCE
+    assert relative(estimate, content["out.estimate"]) < TOLERANCE
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_both_doors_agree(name):
+    content = load_file(VECTORS / f"{name}.safetensors")
+    settings = {"hop_length": HOP, "num_frame": N_FRAMES, "activation": CASES[name][1]}
+    model = build_lasaft(published(content), settings, name=name)
+    waves = content["in.waves"]
+    with torch.inference_mode():
+        stems = model(waves, LasaftCondition(("a", "b"), content["out.queries"])).stems
+        expected = model.synthesize(content["out.estimate"], waves.shape[-1])
+    for index in range(2):
+        assert relative(stems[index, index], expected[index]) < 1e-4
