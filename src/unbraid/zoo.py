@@ -23,6 +23,7 @@ from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Guide, Label, Prompts, Span, Target
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.lasaft_network import LasaftConfig
+from unbraid.models.queries import SUFFIX, add_query, load_query
 from unbraid.models.separator import Separator
 from unbraid.models.tuss import PRESETS, PROMPTS, Tuss, TussConfig
 
@@ -105,7 +106,7 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
 
     Args:
         name_or_path: a name that ``unbraid models`` lists, or the path of a ``.safetensors`` file that Unbraid
-            wrote.
+            wrote; of a ``.unbraid`` file, the model that learned its label, which then knows it.
         device: where its tensors live.
 
     Returns:
@@ -117,6 +118,8 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     """
     entry = ZOO.get(str(name_or_path))
     path = Path(name_or_path)
+    if entry is None and path.suffix == SUFFIX:
+        return _load_taught(path, device=device)
     if entry is not None:
         if entry.path is None:
             raise ModelError(
@@ -134,6 +137,22 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"device {str(device)!r} cannot be used: {str(error).partition(chr(10))[0]}") from error
     model.name = str(name_or_path)
+    return model
+
+
+def _load_taught(path: Path, *, device: str | torch.device) -> Separator:
+    """Load the model that learned the label in a file, and add the label."""
+    try:
+        query = load_query(path)
+        if query.model not in ZOO and not Path(query.model).exists():
+            raise GuideError(
+                f"{path}: {query.name!r} was taught to {query.model}, which is not there: "
+                "give the model with -m and the file with --taught"
+            )
+        model = load_model(query.model, device=device)
+        add_query(model, query)
+    except GuideError as error:
+        raise ModelError(str(error)) from error
     return model
 
 

@@ -20,6 +20,7 @@ from unbraid.audio.encoding import Encoding
 from unbraid.audio.signal import Audio
 from unbraid.errors import AudioReadError
 from unbraid.guides.kinds import Examples, Guide, Label, Target
+from unbraid.models.queries import tensors_sha256
 from unbraid.models.separator import Separator
 from unbraid.separation import Settings
 
@@ -205,18 +206,10 @@ def describe_audio(audio: Audio) -> dict[str, Any]:
 
 
 def describe_model(model: Separator) -> dict[str, Any]:
-    """Tell a model by its class, its config (where it has a dataclass called so) and the SHA-256 of its tensors.
-
-    The hash runs over the name, the type and the bytes of each tensor in the order of the names, so that it does not
-    depend on the file that they came from.
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    """Tell a model by its class, its config (where it has a dataclass called so) and the SHA-256 of its tensors."""
     config = getattr(model, "config", None)
     described = asdict(config) if dataclasses.is_dataclass(config) and not isinstance(config, type) else None
-    return {"class": type(model).__name__, "config": described, "weights_sha256": digest.hexdigest()}
+    return {"class": type(model).__name__, "config": described, "weights_sha256": tensors_sha256(model)}
 
 
 def file_sha256(path: Path) -> str:

@@ -22,7 +22,6 @@ from unbraid.datasets.synthetic import draw_track, render_track
 
 Sounds = tuple[Tensor, ...]  # mono [N], of one length: parts of a song, or one sound alone
 
-BANK_SECONDS = 10.0
 SEED_STEP = 1000
 MAX_REPEATS = 4
 QUIET_DB = -30.0
@@ -95,25 +94,29 @@ class Material:
         return (*self.songs, *self.scenes, *self.negative)
 
 
-def render_songs(seed: int, count: int, *, sample_rate: int, done: Callable[[], None]) -> tuple[Sounds, ...]:
-    """Compose songs and return their parts by category, each ``[N]``; ``done`` is called after each song."""
+def render_songs(
+    seed: int, count: int, *, duration: float, sample_rate: int, done: Callable[[], None]
+) -> tuple[Sounds, ...]:
+    """Compose songs of so many seconds and return their parts by category, each ``[N]``; ``done`` hears of each."""
     songs = []
     for index in range(count):
-        track = render_track(draw_track(SEED_STEP * seed + index, duration=BANK_SECONDS))
+        track = render_track(draw_track(SEED_STEP * seed + index, duration=duration))
         parts = [torch.from_numpy(track.category(name).mean(axis=0)) for name in track.categories]
         songs.append(tuple(_at_rate(part, sample_rate) for part in parts))
         done()
     return tuple(songs)
 
 
-def render_scenes(seed: int, count: int, *, sample_rate: int, done: Callable[[], None]) -> tuple[Sounds, ...]:
-    """Make as many ambiences as strings of effects, each ``[N]``; ``done`` is called after each pair."""
+def render_scenes(
+    seed: int, count: int, *, duration: float, sample_rate: int, done: Callable[[], None]
+) -> tuple[Sounds, ...]:
+    """Make as many ambiences as strings of effects, each ``[N]``; ``done`` hears of each pair."""
     scenes = []
     for index in range(count):
         number = SEED_STEP * seed + SEED_STEP // 10 * index
-        ambience = render_ambience(draw_ambience(number, duration=BANK_SECONDS)).mean(axis=0)
+        ambience = render_ambience(draw_ambience(number, duration=duration)).mean(axis=0)
         effects: list[Samples] = []
-        while sum(map(len, effects)) < BANK_SECONDS * SAMPLE_RATE:
+        while sum(map(len, effects)) < duration * SAMPLE_RATE:
             effects.append(render_effect(draw_effect(number + len(effects))))
         scenes += [(_at_rate(torch.from_numpy(sound), sample_rate),) for sound in (ambience, np.concatenate(effects))]
         done()

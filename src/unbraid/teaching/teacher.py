@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unbraid.audio.resample import resample
 from unbraid.audio.signal import Audio
+from unbraid.datasets.composer import MIN_DURATION
 from unbraid.datasets.dice import Dice
 from unbraid.errors import GuideError
 from unbraid.guides.examples import resolve_examples
@@ -23,10 +24,12 @@ from unbraid.models.tuss import Tuss, middle
 from unbraid.teaching.lessons import Lesson, Material, draw_lesson, make_lesson, render_scenes, render_songs
 from unbraid.teaching.library import check_name
 from unbraid.teaching.tuning import DEFAULTS, Ask, Pulse, TeachSettings, Tuned, tune
+from unbraid.zoo import ZOO
 
 SHORTEST = 0.1  # seconds of an example
 N_SONGS, N_SCENES = 6, 3  # to learn with
 N_CHECK_SONGS, N_CHECK_SCENES = 2, 1  # others, to compare vectors with
+SPREAD = 4  # times as long as a mixture
 MEAN = "mean"
 
 
@@ -90,11 +93,17 @@ def teach(
         facts |= {"method": "tuned", "steps": settings.steps, "seed": settings.seed, **_tell(tuned)}
     if progress is not None:
         progress(1.0)
-    return Query(name, _called(model), tensors_sha256(model), vector.detach().cpu().float().clone(), facts)
+    return Query(name, _home(model), tensors_sha256(model), vector.detach().cpu().float().clone(), facts)
 
 
 def _called(model: Separator) -> str:
     return model.name or type(model).__name__
+
+
+def _home(model: Separator) -> str:
+    """Return what `load_model` takes, wherever it is called from."""
+    name = _called(model)
+    return str(Path(name).absolute()) if name not in ZOO and Path(name).exists() else name
 
 
 def _asking(model: Separator) -> Ask:
@@ -191,11 +200,12 @@ def _tune(
     n_renders = N_SONGS + N_SCENES + N_CHECK_SONGS + N_CHECK_SCENES
     pulse = Pulse(n_renders + len(starts) + settings.steps, progress, cancel)
     n_samples = round(settings.seconds * sample_rate)
+    duration = max(MIN_DURATION, SPREAD * settings.seconds)
     positive, negative = ([_mono(one, sample_rate) for one in side] for side in examples.recordings)
 
     def material(seed: int, n_songs: int, n_scenes: int) -> Material:
-        songs = tuple(render_songs(seed, n_songs, sample_rate=sample_rate, done=pulse.beat))
-        scenes = tuple(render_scenes(seed, n_scenes, sample_rate=sample_rate, done=pulse.beat))
+        songs = tuple(render_songs(seed, n_songs, duration=duration, sample_rate=sample_rate, done=pulse.beat))
+        scenes = tuple(render_scenes(seed, n_scenes, duration=duration, sample_rate=sample_rate, done=pulse.beat))
         return Material(tuple(positive), songs, scenes, tuple((one,) for one in negative))
 
     lessons = material(2 * settings.seed, N_SONGS, N_SCENES)
