@@ -1,5 +1,7 @@
 """Examples are read, spans are cut, and what holds no sound is refused before any work."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from unbraid.audio.encoding import Encoding
 from unbraid.audio.files import write_audio
 from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError
-from unbraid.guides.examples import cut_span, resolve_examples
+from unbraid.guides.examples import cut_span, example_files, resolve_examples
 from unbraid.guides.kinds import Examples, Label, Span, Target
 
 SONG = Audio(torch.arange(1, 8001, dtype=torch.float32)[None] / 8000, 1000)
@@ -66,3 +68,8 @@ def test_a_damaged_file_is_refused(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFF1234WAVEjunk")
     with pytest.raises(GuideError, match=r"target 'lead': example .*a\.wav"):
         resolve_examples([Target("lead", [Examples(tmp_path / "a.wav")])])
+
+
+def test_the_files_of_examples_are_known():
+    targets = [Target("a", [Label("x"), Examples(["a.wav", TONE], [Span(1, 2), "b.wav"])]), Target("b", Examples("c"))]
+    assert example_files(targets) == (Path("a.wav"), Path("b.wav"), Path("c"))

@@ -8,7 +8,7 @@ import torch
 
 from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError
-from unbraid.guides.kinds import Examples, Label, Prompts, Span, Target, output_names, spell_targets
+from unbraid.guides.kinds import Examples, Label, Prompts, Span, Target, output_names, read_clock, spell_targets
 
 TONE = Audio(torch.ones(1, 800), 8000)
 
@@ -74,3 +74,10 @@ def test_stems_are_called_after_their_guides():
     assert [target.name for target in spell_targets([Prompts("a b")])] == ["a", "b"]
     with pytest.raises(GuideError, match="int is not a guide"):
         spell_targets([3])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0:10", 10), ("1:02:03.5", 3723.5), (" 7s ", 7), ("-1", None), ("", None)]
+)
+def test_points_in_time_are_read(text, seconds):
+    assert read_clock(text) == seconds

@@ -15,6 +15,7 @@ import unbraid
 from unbraid.cli import console
 from unbraid.cli.doctor import doctor
 from unbraid.cli.evaluate import evaluate
+from unbraid.cli.explain import explain
 from unbraid.cli.export import export
 from unbraid.cli.import_checkpoint import import_checkpoint
 from unbraid.cli.models import models
@@ -73,6 +74,7 @@ def _options(
 
 app.command(cls=GuideCommand, short_help="Separate recordings into sounds and the rest.")(separate)
 app.command(short_help="List the models.")(models)
+app.command(cls=GuideCommand, short_help="Draw what a model attends to in a song.")(explain)
 app.command(short_help="Train a model from a recipe.")(train)
 app.command(short_help="Turn a training run into a model.")(export)
 app.command(short_help="Make multitrack songs and sounds to train on.")(render)

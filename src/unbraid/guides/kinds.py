@@ -25,6 +25,7 @@ COUNTED_TASKS: dict[str, tuple[str, tuple[str, ...]]] = {
     "events": ("sfx", ()),
 }
 MAX_COUNT = 8
+_CLOCK = r"(?:\d+:){0,2}\d+(?:\.\d+)?s?"
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,7 @@ class Span:
             >>> Span.parse("0:12-1:06.5"), Span.parse("riff.wav")
             (Span(start=12.0, stop=66.5, sounds=True), None)
         """
-        clock = r"((?:\d+:){0,2}\d+(?:\.\d+)?)s?"
-        match = re.fullmatch(f"{clock}-{clock}", text.strip())
+        match = re.fullmatch(f"({_CLOCK})-({_CLOCK})", text.strip())
         return None if match is None else cls(_seconds(match[1]), _seconds(match[2]), sounds)
 
     @property
@@ -130,9 +130,19 @@ class Span:
         return f"{self.start:.10g}-{self.stop:.10g}s"
 
 
+def read_clock(text: str) -> float | None:
+    """Read a point in time, in seconds; None if the text is none.
+
+    Example:
+        >>> read_clock("1:02.5"), read_clock("10s"), read_clock("soon")
+        (62.5, 10.0, None)
+    """
+    return _seconds(text.strip()) if re.fullmatch(_CLOCK, text.strip()) else None
+
+
 def _seconds(clock: str) -> float:
     total = 0.0
-    for part in clock.split(":"):
+    for part in clock.removesuffix("s").split(":"):
         total = 60 * total + float(part)
     return total
 

@@ -1,0 +1,1 @@
+"""Looks into a model: what it attends to while it separates."""
