@@ -1,6 +1,6 @@
 """Whether what was drawn out of a mixture is what was asked for, told by how it resembles the examples.
 
-Axes: B batch, E size of an embedding.
+Axes: B batch, S stems, C channels, N samples, E size of an embedding.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from torch.nn import functional
 
 
 class Evidence(NamedTuple):
-    """What is known of one estimate; every embedding is ``[B, E]``, in the space of queries.
+    """What is known of estimates; every embedding is ``[B, S, E]``, in the space of queries.
 
     Attributes:
-        level: ``[B]``, energy of the estimate over that of the mixture, as a logarithm to the base of ten.
+        level: ``[B, S]``, energy of the estimate over that of the mixture, as a logarithm to the base of ten.
         query: of what was asked for.
         rejected: of what it is not; zeros where nothing of the kind was said.
         estimate: of what was drawn out.
@@ -42,9 +42,9 @@ class ResemblanceHead(nn.Module):
         n_hidden: width of the layer that weighs the evidence.
 
     Example:
-        >>> vectors = torch.rand(4, 3, 8).unbind()
-        >>> ResemblanceHead(8)(Evidence(torch.zeros(3), *vectors)).shape
-        torch.Size([3])
+        >>> vectors = torch.rand(4, 3, 2, 8).unbind()
+        >>> ResemblanceHead(8)(Evidence(torch.zeros(3, 2), *vectors)).shape
+        torch.Size([3, 2])
     """
 
     def __init__(self, embedding_size: int, *, n_compared: int = 32, n_hidden: int = 16) -> None:
@@ -53,9 +53,9 @@ class ResemblanceHead(nn.Module):
         self.layers = nn.Sequential(nn.Linear(7, n_hidden), nn.SiLU(), nn.Linear(n_hidden, 1))
 
     def forward(self, evidence: Evidence) -> Tensor:
-        """Return logits ``[B]``."""
+        """Return logits ``[B, S]``."""
         with torch.autocast(evidence.level.device.type, enabled=False):
-            told = evidence.rejected.abs().amax(dim=-1) > 0  # [B]
+            told = evidence.rejected.abs().amax(dim=-1) > 0
             query, rejected, estimate, mixture = (
                 self.compared(functional.normalize(one.float(), dim=-1)) for one in evidence[1:]
             )
@@ -74,16 +74,16 @@ def relative_level(*, estimate: Tensor, mixture: Tensor) -> Tensor:
     """Return the logarithm to the base of ten of the energy of estimates over that of mixtures, held in -6..2.
 
     Args:
-        estimate: ``[B, ...]``.
-        mixture: ``[B, ...]``.
+        estimate: ``[B, S, C, N]``.
+        mixture: ``[B, S or 1, C, N]``.
 
     Returns:
-        ``[B]``; -6 where the mixture is silent.
+        ``[B, S]``; -6 where the mixture is silent.
 
     Example:
-        >>> relative_level(estimate=torch.ones(1, 5), mixture=torch.full((1, 5), 10.0))
-        tensor([-2.])
+        >>> relative_level(estimate=torch.ones(1, 2, 1, 5), mixture=torch.full((1, 1, 1, 5), 10.0))
+        tensor([[-2., -2.]])
     """
-    drawn, whole = (one.float().flatten(1).square().sum(dim=-1) for one in (estimate, mixture))
+    drawn, whole = (one.float().square().sum(dim=(-2, -1)) for one in (estimate, mixture))
     tiny = torch.finfo(torch.float32).tiny
     return torch.log10((drawn / whole.clamp_min(tiny)).clamp_min(tiny)).clamp(-6, 2)
