@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from unbraid.datasets.stem_mixing import StemTrainingSet
-from unbraid.models.lasaft import Lasaft, LasaftConfig
+from unbraid.models.lasaft import Lasaft
+from unbraid.models.lasaft_network import LasaftConfig
 from unbraid.training.recipe import load_recipe
 from unbraid.training.schedule import Decay, cosine
 

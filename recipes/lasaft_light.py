@@ -4,17 +4,15 @@
 
 Packs are made by recipes/packs/make_stereo_packs.py and looked for in the folder UNBRAID_PACKS (default `packs`). What
 differs from the published training is there because data and time are short: fewer and narrower convolutions (16
-features fill the processor's vectors, 20 leave a third of them empty), windows of half the length, stems at drawn
-levels, at times from one song, exchanged channels, absent targets with an estimate of presence, errors in relation to
-the mixture's energy, a learning rate that warms up and decays, and a moving average of the weights.
+features fill the processor's vectors, 20 leave a third of them empty), windows of half the length of which two stems
+are asked for, at drawn levels, at times from one song, exchanged channels, absent stems with an estimate of presence,
+errors in relation to the mixture's energy, a learning rate that warms up and decays, and a moving average.
 """
 
 import os
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-
-import torch
 
 from unbraid.datasets.pack import read_pack
 from unbraid.datasets.song_windows import SongWindows
@@ -31,7 +29,8 @@ MINUTES = float(os.environ.get("UNBRAID_MINUTES", "40"))
 MIXTURES = StemSettings(
     sample_rate=CONFIG.sample_rate,
     n_samples=round(CONFIG.segment * CONFIG.sample_rate),
-    p_absent=0.15,
+    n_targets=2,
+    p_absent=0.3,
     p_coherent=0.5,
     level_db=-25.0,
     gain_db=(-6.0, 4.0),
@@ -40,11 +39,6 @@ MIXTURES = StemSettings(
 )
 REAL_SONGS = {"stereo_recordings/multitrack": 4.0, "stereo_recordings/singing": 4.0}  # few beside composed ones
 STEP = LasaftStep(relative=True, presence_weight=0.1)
-
-
-def model() -> Lasaft:
-    """Return the network with its convolutions laid out for the CPU."""
-    return Lasaft(CONFIG).to(memory_format=torch.channels_last)
 
 
 @cache
@@ -62,8 +56,8 @@ def validation() -> dict[str, list[object]]:
 
 
 recipe = Recipe(
-    model=model,
-    batches=lambda: StemTrainingSet(pools()[0], MIXTURES, batch_size=4, seed=7),
+    model=partial(Lasaft, CONFIG),
+    batches=lambda: StemTrainingSet(pools()[0], MIXTURES, batch_size=2, seed=7),
     loss=STEP.loss,
     sample_rate=CONFIG.sample_rate,
     optimizer=AdamW(weight_decay=0.0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +14,14 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from unbraid.cli.main import app
+from unbraid.datasets.stem_mixing import StemBatch
 from unbraid.errors import RecipeError
+from unbraid.models.lasaft import PRESETS as LASAFTS
+from unbraid.models.lasaft import Lasaft
 from unbraid.models.tuss import PRESETS, Tuss
+from unbraid.training.checkpoints import LAST, load_weights
 from unbraid.training.export import export_run
+from unbraid.training.lasaft_step import LasaftStep
 from unbraid.training.loop import Place, train
 from unbraid.training.recipe import Recipe, Validation
 from unbraid.training.tuss_step import TussStep
@@ -32,6 +38,12 @@ class Noise:
     def __getitem__(self, index: int) -> Batch:
         references = torch.randn(1, 2, 4000, generator=torch.Generator().manual_seed(index))
         return Batch(references.sum(1), references, [("vocals", "drums")])
+
+
+class Songs:
+    def __getitem__(self, index: int) -> StemBatch:
+        references = torch.randn(2, 1, 2, 2000, generator=torch.Generator().manual_seed(index))
+        return StemBatch(references[:, 0], references, [("vocals",), ("drums",)], references)
 
 
 def make_recipe(**changes) -> Recipe:
@@ -85,6 +97,25 @@ def test_rotary_frequencies_stay_exact_in_half(run, tmp_path):
     export_run(make_recipe(), run, tmp_path / "half.safetensors", half=True)
     exact = Tuss(PRESETS["tuss-debug"]).cross.rope_time.frequencies
     assert torch.equal(load_model(tmp_path / "half.safetensors").cross.rope_time.frequencies, exact)
+
+
+def test_any_separator_is_exported(tmp_path):
+    step = LasaftStep()
+    recipe = make_recipe(
+        model=lambda: Lasaft(LASAFTS["lasaft-debug"]),
+        batches=Songs,
+        loss=step.loss,
+        clip=float("inf"),
+        validation=Validation(lambda: {"songs": [Songs()[0]]}, step.score),
+    )
+    train(replace(recipe, steps=2), tmp_path / "run", place=Place("cpu"))
+    train(recipe, tmp_path / "run", place=Place("cpu"), resume=True)
+    export_run(recipe, tmp_path / "run", tmp_path / "my.safetensors")
+    model = load_model(tmp_path / "my.safetensors")
+    assert isinstance(model, Lasaft)
+    assert model.config == LASAFTS["lasaft-debug"]
+    trained = load_weights(tmp_path / "run" / LAST)
+    assert all(torch.equal(value, trained[name]) for name, value in model.state_dict().items())
 
 
 def test_other_recipe_is_refused(run, tmp_path):

@@ -24,6 +24,7 @@ class Gain(nn.Module):
     """Answers the mixture times a gain of the query; a spectrogram is the waveform itself, twice, cut into frames."""
 
     presence = None
+    config = PRESETS["lasaft-debug"]
     GAINS: ClassVar = {"vocals": 0.5, "drums": 1.0, "bass": 0.0, "other": 0.1}
 
     def analyze(self, waveform):
@@ -32,8 +33,16 @@ class Gain(nn.Module):
     def synthesize(self, spectrogram, length):
         return spectrogram[:, :2].flatten(2)[..., :length]
 
-    def estimate(self, spectrogram, queries):
-        return spectrogram * queries[:, :1, None, None]
+    @property
+    def network(self):
+        return self
+
+    def go_down(self, spectrogram, queries):
+        assert len(spectrogram) == len(queries)
+        return [spectrogram]
+
+    def go_up(self, levels, queries):
+        return levels[0] * queries[:, :1, None, None]
 
     def embed_labels(self, labels):
         return torch.tensor([[self.GAINS[label]] for label in labels])
@@ -131,6 +140,20 @@ def test_class_queries_are_means_over_windows_that_sound():
     assert scores["loss"] == [0.0]
     with pytest.raises(RecipeError, match="no window sounds"):
         class_queries(Gain(), windows[2:])
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_targets_of_one_mixture_are_estimated_as_if_alone(version):
+    torch.manual_seed(0)
+    config = replace(PRESETS["lasaft-debug"], version=version, query_listening=False, key_listening=False)
+    model = Lasaft(config).eval()
+    batch = batch_of(LABELS[:2], LABELS[2:], n_samples=128 * 15)
+    with torch.no_grad():
+        total, _ = LasaftStep().loss(model, batch)
+        queries = model.embed_labels([*LABELS])
+        mixture = model.analyze(batch.mixture.repeat_interleave(2, dim=0))
+        expected = (model.estimate(mixture, queries) - model.analyze(batch.references.flatten(0, 1))).square().mean()
+    torch.testing.assert_close(total, expected)
 
 
 @pytest.mark.parametrize(("preset", "querying"), [("lasaft-debug", by_label), ("lasaft-audio-debug", by_recording)])

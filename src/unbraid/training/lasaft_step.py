@@ -44,8 +44,39 @@ class StemsBatch(Protocol):
         ...
 
 
+class UNet(Protocol):
+    """The two ways of a network between spectrograms."""
+
+    def go_down(self, spectrogram: Tensor, queries: Tensor) -> list[Tensor]:
+        """Return what each level hands over, each ``[B, ...]``."""
+        ...
+
+    def go_up(self, levels: Sequence[Tensor], queries: Tensor) -> Tensor:
+        """Return estimates ``[B, 4, T, F]``."""
+        ...
+
+
+class NetworkConfig(Protocol):
+    """What must be known of a network to train it."""
+
+    @property
+    def version(self) -> int:
+        """From 2 on, only the way up depends on queries."""
+        ...
+
+
 class SpectrogramSeparator(Protocol):
     """A network that can be trained here: it turns a stereo spectrogram ``[B, 4, T, F]`` into that of one stem."""
+
+    @property
+    def config(self) -> NetworkConfig:
+        """What shapes it."""
+        ...
+
+    @property
+    def network(self) -> UNet:
+        """From spectrograms and queries to spectrograms."""
+        ...
 
     @property
     def presence(self) -> Callable[[Tensor, Tensor, Tensor], Tensor] | None:
@@ -58,10 +89,6 @@ class SpectrogramSeparator(Protocol):
 
     def synthesize(self, spectrogram: Tensor, length: int) -> Tensor:
         """Transform ``[B, 4, T, F]`` back into ``[B, 2, length]``."""
-        ...
-
-    def estimate(self, spectrogram: Tensor, queries: Tensor) -> Tensor:
-        """Estimate the spectrograms of the stems that queries ``[B, E]`` stand for."""
         ...
 
     def embed_labels(self, labels: list[str]) -> Tensor:
@@ -210,11 +237,18 @@ class LasaftStep:
     def _estimate(
         self, model: SpectrogramSeparator, batch: StemsBatch, querying: Querying
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return spectrograms of mixtures ``[B * S, 4, T, F]``, queries, and estimated spectrograms of all targets."""
+        """Return spectrograms of mixtures ``[B * S, 4, T, F]``, queries, and estimated spectrograms of all targets.
+
+        The way down is walked once for all targets of a mixture where it does not depend on what is asked for.
+        """
         n_targets = batch.references.shape[1]
-        mixture = model.analyze(batch.mixture).repeat_interleave(n_targets, dim=0)
+        spectrogram = model.analyze(batch.mixture)
+        mixture = spectrogram.repeat_interleave(n_targets, dim=0)
         queries = querying(model, batch)
-        return mixture, queries, model.estimate(mixture, queries)
+        if model.config.version == 1:
+            return mixture, queries, model.network.go_up(model.network.go_down(mixture, queries), queries)
+        levels = model.network.go_down(spectrogram, queries[::n_targets])
+        return mixture, queries, model.network.go_up([one.repeat_interleave(n_targets, 0) for one in levels], queries)
 
 
 def _energy(signals: Tensor) -> Tensor:
