@@ -13,13 +13,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from unbraid import Audio
+from unbraid import Audio, load_model
 from unbraid.audio.encoding import Encoding
 from unbraid.audio.files import open_audio, read_audio
 from unbraid.audio.writing import write_audio
 from unbraid.cli.main import app
 from unbraid.cli.separate import _hear_interrupt
 from unbraid.guides.kinds import Examples, Label, output_names
+from unbraid.models.queries import Query, save_query, tensors_sha256
 from unbraid.models.separator import Estimates, Separator
 
 RATE = 8000
@@ -420,6 +421,51 @@ def test_skip_existing_sees_another_example(listen):
     again = [lines(listen("song.wav", "--skip-existing", "--json", "--as", "it", "--example", name)) for name in
              ("riff.wav", "singer.wav")]  # fmt: skip
     assert [one["skipped"] for (one,) in again] == [True, False]
+
+
+@pytest.fixture
+def taught(desk, debug_weights, monkeypatch):
+    """A label of the smallest network, in a folder of its own: what it calls riff is its prompt for vocals."""
+    monkeypatch.setenv("UNBRAID_LIBRARY", str(desk / "library"))
+    model = load_model(debug_weights)
+    vector = model.prompts[model.vocabulary.index("vocals")].detach()
+    Path("library").mkdir()
+    save_query(Query("riff", str(debug_weights), tensors_sha256(model), vector), "my label.unbraid")
+    Path("elsewhere").mkdir()
+    return Path("my label.unbraid").rename("elsewhere/my label.unbraid")
+
+
+@pytest.mark.parametrize("place", ["library", ".", None])
+def test_a_taught_label_is_found_where_it_lies_or_given(separate, taught, place):
+    words = ["--taught", taught] if place is None else []
+    if place is not None:
+        taught.rename(Path(place, "any.unbraid"))
+    assert separate("song.wav", *words, guides=["--label", "riff"]).exit_code == 0
+    assert files("separated/song") == ["manifest.json", "residual.wav", "riff.wav"]
+    separate("song.wav", "-o", "known", guides=["--label", "vocals"])
+    assert torch.equal(read_audio("separated/song/riff.wav").samples, read_audio("known/song/vocals.wav").samples)
+
+
+def test_a_taught_label_brings_its_model(separate, taught, debug_weights):
+    words = ["separate", "song.wav", "--json", "--label", "riff", "--taught", str(taught)]
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert lines(result)[0]["manifest"]["model"] == str(debug_weights)
+
+
+def test_taught_labels_that_do_not_fit_are_refused(separate, taught):
+    for words, hint in (
+        (["--label", "riff"], "unknown label 'riff'"),
+        (["--taught", taught, "--label", "rif"], "did you mean 'riff'"),
+        (["--taught", "song.wav", "--label", "riff"], "song.wav: not a taught label"),
+        (["--taught", "gone.unbraid", "--label", "riff"], "gone.unbraid: cannot be read"),
+        (["--taught", taught, "--label", "riff", "-m", "tuss-small"], "not to tuss-small"),
+    ):
+        result = separate("song.wav", *words, guides=[])
+        assert result.exit_code == 2
+        assert result.stderr.count("\n") == 1
+        assert hint in result.stderr
+    assert not Path("separated").exists()
 
 
 def test_a_model_that_takes_no_examples_is_refused(separate):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unbraid.cli.console import ProgressLine, UsageError, printable
-from unbraid.cli.request import ORDER, read_targets, spell
+from unbraid.cli.request import ORDER, add_taught, read_targets, spell
 from unbraid.errors import ModelError
 
 if TYPE_CHECKING:
@@ -49,22 +49,23 @@ def explain(  # noqa: PLR0913, PLR0917 - one parameter per option
     if out.suffix.lower() != SUFFIX:
         raise UsageError(f"--out {out}: the name of the picture ends in {SUFFIX}")
     words = spell(ctx.meta[ORDER], {"label": label or [], "example": example or []})
-    request = read_targets(words) if words else None
+    request = read_targets(words) if words else []
     from unbraid.explanation.attention import check_attends
     from unbraid.explanation.attention import explain as explain_song
     from unbraid.explanation.picture import check_drawing, draw_explanation
+    from unbraid.guides.kinds import spell_targets
     from unbraid.zoo import load_model
 
     check_drawing()
     name = model or _shipped()
     network = load_model(name)
     check_attends(network)
+    targets = spell_targets(request or _all_labels(network))
+    add_taught(network, targets)
     _check_place(out)
     with ProgressLine(1, quiet=quiet) as line:
         line.begin(song.name)
-        found = explain_song(
-            song, request or _all_labels(network), model=network, start=begin, duration=duration, progress=line.update
-        )
+        found = explain_song(song, targets, model=network, start=begin, duration=duration, progress=line.update)
     try:
         found.save(out.with_suffix(ARRAYS))
         title = f"Attention over latent sources: {Path(name).stem} in {printable(song.name)}"

@@ -13,6 +13,7 @@ from unbraid.cli.console import UsageError
 
 if TYPE_CHECKING:
     from unbraid.guides.kinds import Guide, Recording, Target
+    from unbraid.models.separator import Separator
 
 ORDER = "unbraid.order"
 SIDES = ("example", "negative")
@@ -129,3 +130,34 @@ def read_recording(text: str) -> Recording:
         raise UsageError("an example is empty: give a file, or a span of the song such as 0:12-0:16")
     is_file = os.path.exists(text)  # Path.exists raises where a name is too long
     return (None if is_file else Span.parse(text)) or Path(text)
+
+
+def taught_model(files: Sequence[Path]) -> str | None:
+    """Return what the model is called that taught labels belong to; None without labels, or if it is not there.
+
+    Raises:
+        GuideError: if a file is no taught label.
+    """
+    from unbraid.teaching import load_query
+    from unbraid.zoo import ZOO
+
+    names = [load_query(file).model for file in files]
+    return next((name for name in names if name in ZOO or os.path.isfile(name)), None)
+
+
+def add_taught(model: Separator, targets: Sequence[Target], files: Sequence[Path] = ()) -> None:
+    """Let a model know labels that it was taught: those of the files, and those asked for that lie in the library.
+
+    Raises:
+        GuideError: if a file is no taught label, or one of another model.
+    """
+    from unbraid.guides.kinds import Label
+    from unbraid.teaching import add_query, find_query, load_query
+
+    for file in files:
+        add_query(model, load_query(file))
+    asked = [guide.name for target in targets for guide in target.guides if isinstance(guide, Label)]
+    for name in dict.fromkeys(asked):
+        query = None if name in (*model.vocabulary, *model.taught) else find_query(name, model)
+        if query is not None:
+            add_query(model, query)

@@ -16,12 +16,12 @@ import typer
 from unbraid.cli import console
 from unbraid.cli.console import ProgressLine, UsageError
 from unbraid.cli.inputs import Input, gather
-from unbraid.cli.request import ORDER, read_targets, spell
+from unbraid.cli.request import ORDER, add_taught, read_targets, spell, taught_model
 from unbraid.errors import Cancelled, UnbraidError
 
 if TYPE_CHECKING:
     from unbraid.delivery import DeliveryOptions, Manifest, StemRecord
-    from unbraid.guides.kinds import Target
+    from unbraid.guides.kinds import Request, Target
     from unbraid.models.separator import Separator
 
 Words = list[str] | None
@@ -41,6 +41,10 @@ ExampleOption = Annotated[
 ]
 NotOption = Annotated[
     Words, typer.Option("--not", metavar="SOUND", help="Of what the sound is not: a recording, or such a span.")
+]
+TaughtOption = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="A label that `unbraid teach` made, for --label; found if it lies here."),
 ]
 AsOption = Annotated[Words, typer.Option("--as", metavar="NAME", help="What the stem of --example is called.")]
 ModelOption = Annotated[
@@ -91,6 +95,7 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
     example: ExampleOption = None,
     negative: NotOption = None,
     named: AsOption = None,
+    taught: TaughtOption = None,
     target: TargetOption = None,
     model: ModelOption = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the stems.")] = Path("separated"),
@@ -113,13 +118,8 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
         inputs, problems = gather(files, out=out)
         request = read_targets(spell(ctx.meta[ORDER], {name: given or [] for name, given in words.items()}))
         from unbraid.delivery import DeliveryOptions
-        from unbraid.guides.examples import example_files, resolve_examples
-        from unbraid.guides.kinds import spell_targets
         from unbraid.separation import Settings
-        from unbraid.zoo import default_model
 
-        asked = spell_targets(request)
-        model = model or default_model(asked)
         options = DeliveryOptions(
             settings=Settings(overlap=overlap, precision=precision),
             container=container,
@@ -128,12 +128,10 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
             name_template=name_template,
             residual=residual,
             skip_existing=skip_existing,
-            protected=(*(one.path for one in inputs), *example_files(asked)),
+            protected=tuple(one.path for one in inputs),
             model_name=model,
         )
-        targets = resolve_examples(asked)
-        job = Job(_load(model, device=device, channel_mode=channel_mode), targets, out, options)
-        _check_request(job)
+        job = _prepare(request, taught or (), out, options, device=device, channel_mode=channel_mode)
     except UnbraidError as error:
         if as_json:
             console.emit(console.error_document(error))
@@ -143,6 +141,36 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
         _report_failure(problem, word, as_json=as_json)
     n_failed = len(problems) + _separate_all(inputs, job, as_json=as_json, quiet=quiet)
     raise typer.Exit(console.FAILED if n_failed else 0)
+
+
+def _prepare(
+    request: Request,
+    taught: Sequence[Path],
+    out: Path,
+    options: DeliveryOptions,
+    *,
+    device: str,
+    channel_mode: str | None,
+) -> Job:
+    """Read the examples, load the model, and refuse what no file could be separated with.
+
+    Raises:
+        GuideError: if an example cannot be used, or the model does not take a guide.
+        ModelError: if there is no such model, or its weights are damaged.
+        UsageError: if there is no such device.
+    """
+    from unbraid.guides.examples import example_files, resolve_examples
+    from unbraid.guides.kinds import spell_targets
+    from unbraid.zoo import default_model
+
+    asked = spell_targets(request)
+    name = options.model_name or taught_model(taught) or default_model(asked)
+    options = replace(options, model_name=name, protected=(*options.protected, *example_files(asked)))
+    targets = resolve_examples(asked)
+    job = Job(_load(name, device=device, channel_mode=channel_mode), targets, out, options)
+    add_taught(job.model, targets, taught)
+    _check_request(job)
+    return job
 
 
 def _check_request(job: Job) -> None:
