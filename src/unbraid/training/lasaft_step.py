@@ -175,7 +175,7 @@ class LasaftStep:
     def loss(self, model: nn.Module, batch: StemsBatch) -> tuple[Tensor, dict[str, Tensor | float]]:
         """Return the mean squared error of the spectrograms, and its parts.
 
-        "loss/relative" is the squared error as a fraction of the energy of all targets.
+        "loss/relative" is the error of each mixture as a fraction of its energy.
 
         Raises:
             RecipeError: if presence is to be trained and the network does not estimate it.
@@ -185,13 +185,9 @@ class LasaftStep:
         with torch.no_grad():
             references = separator.analyze(batch.references.flatten(0, 1))
         errors = (estimate.float() - references).square().mean(dim=(1, 2, 3))
-        energy = references.square().mean()
-        numbers: dict[str, Tensor | float] = {
-            "loss/relative": errors.detach().mean() / energy.clamp_min(QUIET_ENERGY),
-        }
-        if self.relative:
-            errors = errors / mixture.square().mean(dim=(1, 2, 3)).clamp_min(QUIET_ENERGY)
-        total = errors.mean()
+        relative = (errors / mixture.square().mean(dim=(1, 2, 3)).clamp_min(QUIET_ENERGY)).mean()
+        total = relative if self.relative else errors.mean()
+        numbers: dict[str, Tensor | float] = {"loss/relative": relative.detach()}
         if self.presence_weight > 0:
             if separator.presence is None:
                 raise RecipeError(
