@@ -21,6 +21,7 @@ from torch import Tensor
 
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Guide, Label, Prompts, Span, Target
+from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.lasaft_network import LasaftConfig
 from unbraid.models.queries import SUFFIX, add_query, load_query
@@ -40,6 +41,7 @@ class Kind(NamedTuple):
 
 KINDS: dict[str, Kind] = {  # by the word "model" in the header of a weights file
     "tuss": Kind(Tuss, lambda values: Tuss(TussConfig.from_dict(values))),
+    "film-unet": Kind(FilmUnet, lambda values: FilmUnet(FilmUnetConfig.from_dict(values))),
     "lasaft": Kind(Lasaft, lambda values: Lasaft(LasaftConfig.from_dict(values))),
 }
 
