@@ -27,8 +27,6 @@ from unbraid.teaching.tuning import DEFAULTS, Ask, Pulse, TeachSettings, Tuned, 
 from unbraid.zoo import ZOO
 
 SHORTEST = 0.1  # seconds of an example
-N_SONGS, N_SCENES = 6, 3  # to learn with
-N_CHECK_SONGS, N_CHECK_SCENES = 2, 1  # others, to compare vectors with
 SPREAD = 4  # times as long as a mixture
 MEAN = "mean"
 
@@ -70,7 +68,7 @@ def teach(
     Example:
         >>> from unbraid.zoo import debug_model
         >>> riff = Audio(torch.randn(1, 8000, generator=torch.Generator().manual_seed(0)), 16000)
-        >>> query = teach(debug_model(), "riff", riff, settings=TeachSettings(steps=1, n_checks=2, seconds=0.5))
+        >>> query = teach(debug_model(), "riff", riff, settings=TeachSettings(steps=1, n_songs=1, n_checks=2))
         >>> query.name, tuple(query.vector.shape)
         ('riff', (8,))
     """
@@ -197,8 +195,9 @@ def _tune(
     progress: Callable[[float], None] | None,
     cancel: Callable[[], bool] | None,
 ) -> Tuned:
-    n_renders = N_SONGS + N_SCENES + N_CHECK_SONGS + N_CHECK_SCENES
-    pulse = Pulse(n_renders + len(starts) + settings.steps, progress, cancel)
+    n_songs, n_scenes = settings.n_songs, -(-settings.n_songs // 2)
+    n_check_songs, n_check_scenes = -(-n_songs // 3), -(-n_scenes // 3)
+    pulse = Pulse(n_songs + n_scenes + n_check_songs + n_check_scenes + len(starts) + settings.steps, progress, cancel)
     n_samples = round(settings.seconds * sample_rate)
     duration = max(MIN_DURATION, SPREAD * settings.seconds)
     positive, negative = ([_mono(one, sample_rate) for one in side] for side in examples.recordings)
@@ -208,8 +207,8 @@ def _tune(
         scenes = tuple(render_scenes(seed, n_scenes, duration=duration, sample_rate=sample_rate, done=pulse.beat))
         return Material(tuple(positive), songs, scenes, tuple((one,) for one in negative))
 
-    lessons = material(2 * settings.seed, N_SONGS, N_SCENES)
-    checks = _checks(material(2 * settings.seed + 1, N_CHECK_SONGS, N_CHECK_SCENES), n_samples, settings)
+    lessons = material(2 * settings.seed, n_songs, n_scenes)
+    checks = _checks(material(2 * settings.seed + 1, n_check_songs, n_check_scenes), n_samples, settings)
     return tune(ask, starts, lessons, checks, n_samples=n_samples, settings=settings, pulse=pulse)
 
 
