@@ -95,7 +95,15 @@ def test_bands_that_are_narrower_than_bins_are_empty():
         return int((bank.sum(dim=1) == 0).sum())
 
     assert n_empty(1024) == 0
-    assert n_empty(512) > 0
+    assert n_empty(256) > 0
+
+
+def test_slaney_tells_the_lowest_bands_of_the_example_encoder_apart():
+    def rank(scale):
+        return int(torch.linalg.matrix_rank(mel_filter_bank(sample_rate=22050, n_fft=1024, n_mels=128, scale=scale)))
+
+    assert rank("slaney") == 128
+    assert rank("htk") < 128
 
 
 @pytest.mark.parametrize(
