@@ -22,6 +22,7 @@ from unbraid.cli.models import models
 from unbraid.cli.render import render
 from unbraid.cli.request import GuideCommand
 from unbraid.cli.separate import separate
+from unbraid.cli.teach import teach
 from unbraid.cli.train import train
 from unbraid.errors import UnbraidError
 
@@ -73,6 +74,7 @@ def _options(
 
 
 app.command(cls=GuideCommand, short_help="Separate recordings into sounds and the rest.")(separate)
+app.command(short_help="Teach a model a sound by examples, and ask for it by name.")(teach)
 app.command(short_help="List the models.")(models)
 app.command(cls=GuideCommand, short_help="Draw what a model attends to in a song.")(explain)
 app.command(short_help="Train a model from a recipe.")(train)
