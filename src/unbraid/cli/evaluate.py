@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,16 +12,30 @@ import typer
 from unbraid.cli.console import ProgressLine
 
 if TYPE_CHECKING:
+    from unbraid.datasets.track import SourcePool
     from unbraid.evaluation.items import ItemSource
     from unbraid.evaluation.protocols import Contestant
+    from unbraid.evaluation.records import RecordFile
+    from unbraid.evaluation.tracks import Labels, TrackSource
+    from unbraid.separation import Settings
 
 DRAWN_ITEMS = 200
+DRAWN_TRACKS = 20
 
 
 class Protocol(StrEnum):
     """The examinations that there are."""
 
     TUSS = "tuss"
+    EXAMPLES = "examples"
+    LABELS = "labels"
+
+
+class Classes(StrEnum):
+    """What the stems of a track are called."""
+
+    INSTRUMENTS = "instruments"
+    STEMS = "stems"
 
 
 class Precision(StrEnum):
@@ -33,7 +48,9 @@ class Precision(StrEnum):
 def evaluate(  # noqa: PLR0913 - one parameter per option
     protocol: Annotated[Protocol, typer.Argument(help="Which examination.")],
     *,
-    data: Annotated[Path, typer.Option(help="A tree of folders with stems, or packs to draw mixtures from.")],
+    data: Annotated[
+        Path | None, typer.Option(help="A tree of folders with stems, or packs to draw mixtures from.")
+    ] = None,
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", help="Name or file; repeat it to compare.")
     ] = None,
@@ -53,34 +70,110 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
         float | None,
         typer.Option(min=0.0, max=1.0, help="Of packs: only this fraction of its tracks, as in training."),
     ] = None,
+    composed: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="Examples, labels: also compose N songs; without --data, only these."),
+    ] = 0,
+    classes: Annotated[
+        Classes, typer.Option(help="Examples, labels: ask for 18 instruments, or for vocals, drums, bass and other.")
+    ] = Classes.INSTRUMENTS,
+    examples: Annotated[int, typer.Option(min=1, max=20, help="Examples: up to so many of each sound.")] = 5,
+    duration: Annotated[
+        float, typer.Option(min=1.0, help="Examples, labels: seconds of a song that is composed, or cut out of a pack.")
+    ] = 12.0,
+    taught: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Labels: one that `unbraid teach` made; repeat it.")
+    ] = None,
     overlap: Annotated[float, typer.Option(min=0.0, max=0.9, help="Of the windows.")] = 0.25,
     device: Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, ...")] = "cpu",
     precision: Annotated[Precision, typer.Option(help="Arithmetic of the network.")] = Precision.FP32,
 ) -> None:
     """Score models on recordings whose true sources are known, and write a report."""
-    del protocol  # there is one so far
-    from unbraid.evaluation.protocols import Mode, Plan, evaluate_tuss
     from unbraid.evaluation.records import RecordFile
-    from unbraid.evaluation.report import score_tables, write_report
     from unbraid.separation import Settings
 
-    items = _items(data, tracks=tracks, seed=seed, distributed_mixture=distributed_mixture, held_out=held_out)
-    contestants = _contestants(model or ["tuss-small"], device=device)
-    modes = (Mode.ALL, *((Mode.SINGLE,) if single_prompt else ()), *((Mode.ABSENT,) if absent else ()))
+    if protocol is Protocol.TUSS and data is None:
+        raise typer.BadParameter("the protocol tuss needs recordings: give --data")
     settings = Settings(overlap=overlap, precision=precision.value)
-    with ProgressLine(1) as line:
-        line.begin("evaluate")
-        result = evaluate_tuss(
-            items,
-            contestants,
-            records=RecordFile(out / "results.jsonl"),
-            plan=Plan(modes=modes, settings=settings, seed=seed),
-            progress=line.update,
+    contestants = _contestants(model or ["tuss-small"], device=device)
+    _add_taught(contestants, taught or [])
+    records = RecordFile(out / "results.jsonl")
+    if data is not None and protocol is Protocol.TUSS:
+        items = _items(data, tracks=tracks, seed=seed, distributed_mixture=distributed_mixture, held_out=held_out)
+        page, summary = _examine_prompts(
+            items, contestants, records, settings=settings, seed=seed, single=single_prompt, absent=absent
+        )
+    else:
+        songs = _Songs(data, tracks, composed, held_out, classes, duration)
+        page, summary = _examine_guided(
+            protocol, songs.find(seed), contestants, records, settings=settings, seed=seed, examples=examples
         )
     report = out / "report.md"
-    report.write_text(write_report(result), encoding="utf-8")
-    typer.echo(score_tables(result.records))
+    report.write_text(page, encoding="utf-8")
+    typer.echo(summary)
     typer.echo(f"\n{report}")
+
+
+def _examine_prompts(
+    items: list[ItemSource],
+    contestants: list[Contestant],
+    records: RecordFile,
+    *,
+    settings: Settings,
+    seed: int,
+    single: bool,
+    absent: bool,
+) -> tuple[str, str]:
+    """Go through the protocol ``tuss``; return the page, and what is worth a look at once."""
+    from unbraid.evaluation.protocols import Mode, Plan, evaluate_tuss
+    from unbraid.evaluation.report import score_tables, write_report
+
+    modes = (Mode.ALL, *((Mode.SINGLE,) if single else ()), *((Mode.ABSENT,) if absent else ()))
+    plan = Plan(modes=modes, settings=settings, seed=seed)
+    with ProgressLine(1) as line:
+        line.begin("evaluate")
+        result = evaluate_tuss(items, contestants, records=records, plan=plan, progress=line.update)
+    return write_report(result), score_tables(result.records)
+
+
+def _examine_guided(
+    protocol: Protocol,
+    tracks: list[TrackSource],
+    contestants: list[Contestant],
+    records: RecordFile,
+    *,
+    settings: Settings,
+    seed: int,
+    examples: int,
+) -> tuple[str, str]:
+    """Go through the protocol ``examples`` or ``labels``; return the page, and what is worth a look at once."""
+    from unbraid.evaluation.guided import GuidedPlan, evaluate_guided
+    from unbraid.evaluation.guided_report import condition_tables, write_guided_report
+    from unbraid.evaluation.questions import all_conditions
+
+    if protocol is Protocol.LABELS:
+        plan = GuidedPlan.of_labels(settings=settings, seed=seed)
+    else:
+        plan = GuidedPlan(conditions=all_conditions(range(1, examples + 1)), settings=settings, seed=seed)
+    with ProgressLine(1) as line:
+        line.begin("evaluate")
+        result = evaluate_guided(tracks, contestants, records=records, plan=plan, progress=line.update)
+    return write_guided_report(result), condition_tables(result.records)
+
+
+def _add_taught(contestants: list[Contestant], files: list[Path]) -> None:
+    """Let every model know the labels that were taught to it.
+
+    Raises:
+        GuideError: if a file is no taught label, or was taught to none of the models.
+    """
+    from unbraid.models.queries import add_query, is_for, load_query
+
+    for file in files:
+        query = load_query(file)
+        pupils = [contestant.model for contestant in contestants if is_for(query, contestant.model)]
+        for pupil in pupils or [contestants[0].model]:  # who refuses it, with the reason
+            add_query(pupil, query)
 
 
 def _contestants(names: list[str], *, device: str) -> list[Contestant]:
@@ -103,15 +196,59 @@ def _items(
     data: Path, *, tracks: int | None, seed: int, distributed_mixture: bool, held_out: float | None
 ) -> list[ItemSource]:
     """Draw from a pack or a folder of packs, or find folders of stems."""
-    from unbraid.datasets.pack import read_pack
-    from unbraid.datasets.track import SourcePool
     from unbraid.evaluation.drawn import drawn_items
     from unbraid.evaluation.items import choose_items, find_items
 
-    packs = sorted(samples.parent for pattern in ("samples.i16", "*/samples.i16") for samples in data.glob(pattern))
-    if packs:
-        pool = SourcePool(source for pack in packs for source in read_pack(pack))
-        if held_out is not None:
-            _, pool = pool.split(held_out)
+    pool = _pool(data, held_out)
+    if pool is not None:
         return drawn_items(pool, count=tracks or DRAWN_ITEMS, seed=seed)
     return choose_items(find_items(data, distributed_mixture=distributed_mixture), count=tracks, seed=seed)
+
+
+def _pool(data: Path, held_out: float | None) -> SourcePool | None:
+    """Return the sources of a pack or a folder of packs; None if it is neither."""
+    from unbraid.datasets.pack import read_pack
+    from unbraid.datasets.track import SourcePool
+
+    packs = sorted(samples.parent for pattern in ("samples.i16", "*/samples.i16") for samples in data.glob(pattern))
+    if not packs:
+        return None
+    pool = SourcePool(source for pack in packs for source in read_pack(pack))
+    return pool if held_out is None else pool.split(held_out)[1]
+
+
+@dataclass(frozen=True)
+class _Songs:
+    """Where the tracks of the guided protocols come from."""
+
+    data: Path | None
+    tracks: int | None
+    composed: int
+    held_out: float | None
+    classes: Classes
+    duration: float
+
+    def find(self, seed: int) -> list[TrackSource]:
+        """Find folders of stems, cut passages out of packs, and compose songs."""
+        from unbraid.datasets.soundfont import open_player
+        from unbraid.evaluation.tracks import by_instrument, by_stem, composed_tracks
+
+        if self.data is None and not self.composed:
+            raise typer.BadParameter("there is nothing to listen to: give --data, --composed, or both")
+        labels = by_instrument if self.classes is Classes.INSTRUMENTS else by_stem
+        found = [] if self.data is None else self._recorded(self.data, labels, seed)
+        if self.composed:
+            found += composed_tracks(
+                labels=labels, count=self.composed, seed=seed, duration=self.duration, player=open_player()
+            )
+        return found
+
+    def _recorded(self, data: Path, labels: Labels, seed: int) -> list[TrackSource]:
+        from unbraid.evaluation.items import choose_items
+        from unbraid.evaluation.tracks import find_tracks, pool_tracks
+
+        pool = _pool(data, self.held_out)
+        if pool is not None:
+            count = self.tracks or DRAWN_TRACKS
+            return pool_tracks(pool, labels=labels, count=count, seed=seed, duration=self.duration)
+        return choose_items(find_tracks(data, labels=labels), count=self.tracks, seed=seed)

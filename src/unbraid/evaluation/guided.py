@@ -174,7 +174,7 @@ def _examine(contestant: Contestant, sheet: _Sheet, *, plan: GuidedPlan, records
     if not sheet.questions:
         return ()
     track, condition = sheet.track, sheet.condition
-    settings = {**asdict(plan.settings), "n_parts": plan.n_parts, "example_duration": plan.example_duration}
+    settings = _settings(contestant, plan)
     fingerprint = limited.fingerprint
     key = pass_key(
         protocol=plan.protocol, mode=condition.title, item=track.name, item_set=track.item_set,
@@ -206,6 +206,16 @@ def _examine(contestant: Contestant, sheet: _Sheet, *, plan: GuidedPlan, records
         ))  # fmt: skip
     records.append(made)
     return tuple(made)
+
+
+def _settings(contestant: Contestant, plan: GuidedPlan) -> dict[str, object]:
+    """Return what, beside the questions and the weights, decides about the answers."""
+    settings = {**asdict(plan.settings), "n_parts": plan.n_parts, "example_duration": plan.example_duration}
+    taught = {
+        name: hashlib.sha256(vector.cpu().numpy().tobytes()).hexdigest()[:12]
+        for name, vector in sorted(contestant.model.taught.items())
+    }
+    return {**settings, "taught": taught} if taught else settings
 
 
 def _ask(

@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -145,7 +145,19 @@ def find_items(root: Path, *, distributed_mixture: bool = False) -> list[ItemSou
     ]
 
 
-def choose_items(items: Sequence[ItemSource], *, count: int | None, seed: int) -> list[ItemSource]:
+class Named(Protocol):
+    """Something that has a name."""
+
+    @property
+    def name(self) -> str:
+        """Unique among its like."""
+        ...
+
+
+Chosen = TypeVar("Chosen", bound=Named)
+
+
+def choose_items(items: Sequence[Chosen], *, count: int | None, seed: int) -> list[Chosen]:
     """Choose some of the items by the seed; a larger count keeps those of a smaller one.
 
     Example:

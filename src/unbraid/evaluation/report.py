@@ -102,7 +102,7 @@ def describe_run(records: Sequence[Record]) -> str:
 def score_tables(records: Sequence[Record]) -> str:
     """Write one table per set of items and mode: prompts and models down, scores across."""
     tables = []
-    for item_set in _values(records, lambda record: record.item_set):
+    for item_set in distinct_values(records, lambda record: record.item_set):
         for mode in (Mode.ALL, Mode.SINGLE):
             rows = [one for one in records if one.item_set == item_set and one.mode == mode.value]
             if rows:
@@ -126,7 +126,7 @@ def single_table(records: Sequence[Record]) -> str:
         change = bootstrap_mean([pair[1] - pair[0] for pair in values])
         published = [_change(prompt, before, after) for before, after in (("L5", "L5s"), ("L6", "L6s"))]
         lines.append(
-            _row(prompt, model, change.count, f"{together.value:.2f}", f"{alone.value:.2f}", change, *published)
+            row_of(prompt, model, change.count, f"{together.value:.2f}", f"{alone.value:.2f}", change, *published)
         )
     return "\n".join(lines)
 
@@ -143,10 +143,10 @@ def absent_table(records: Sequence[Record]) -> str:
         "| AUC of level |",
         "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
-    for model in _values(absent, lambda record: record.model):
+    for model in distinct_values(absent, lambda record: record.model):
         mine = [record for record in absent if record.model == model]
         present = [record for record in records if record.model == model and record.mode == Mode.ALL.value]
-        for prompt in _values(mine, lambda record: record.prompt):
+        for prompt in distinct_values(mine, lambda record: record.prompt):
             here = [[one for one in rows if one.prompt == prompt] for rows in (mine, present)]
             lines.append(_absent_row(prompt, model, here[0], here[1]))
         lines.append(_absent_row("**all**", model, mine, present))
@@ -174,7 +174,7 @@ def paper_table(records: Sequence[Record]) -> str:
 
 def item_table(records: Sequence[Record]) -> str:
     """List every item, prompt and mode, models side by side: SI-SDR (improvement), SNR."""
-    models = _values(records, lambda record: record.model)
+    models = distinct_values(records, lambda record: record.model)
     scored = [record for record in records if record.mode != Mode.ABSENT.value]
     cells = {(one.item_set, one.item, one.mode, one.prompt, one.model): one for one in scored}
     lines = [
@@ -184,7 +184,7 @@ def item_table(records: Sequence[Record]) -> str:
     ]
     for item_set, item, mode, prompt in dict.fromkeys(key[:4] for key in cells):
         row = [cells.get((item_set, item, mode, prompt, model)) for model in models]
-        lines.append(_row(f"{item_set}: {item}", mode, prompt, *(_cell(one) for one in row)))
+        lines.append(row_of(f"{item_set}: {item}", mode, prompt, *(_cell(one) for one in row)))
     return "\n".join(lines)
 
 
@@ -193,7 +193,7 @@ def stem_table(records: Sequence[Record]) -> str:
     lines = ["| item | prompt | stems |", "|---|---|---|"]
     scored = [one for one in records if one.mode != Mode.ABSENT.value]
     rows = ((f"{one.item_set}: {one.item}", one.prompt, _stems(one)) for one in scored)
-    lines.extend(_row(*row) for row in dict.fromkeys(rows))
+    lines.extend(row_of(*row) for row in dict.fromkeys(rows))
     return "\n".join(lines)
 
 
@@ -210,29 +210,30 @@ def skipped_table(skipped: Sequence[Skipped]) -> str:
 def _score_table(rows: Sequence[Record]) -> str:
     lines = ["| prompt | model | items | SI-SDR | SI-SDR improvement | SNR |", "|---|---|--:|--:|--:|--:|"]
     scores: tuple[Score, ...] = (lambda one: one.si_sdr, lambda one: one.si_sdr_improvement, lambda one: one.snr)
-    for prompt in _values(rows, lambda record: record.prompt):
-        for model in _values(rows, lambda record: record.model):
+    for prompt in distinct_values(rows, lambda record: record.prompt):
+        for model in distinct_values(rows, lambda record: record.model):
             here = [one for one in rows if one.prompt == prompt and one.model == model]
             if here:
-                lines.append(_row(prompt, model, len(here), *(_mean(here, score) for score in scores)))
+                lines.append(row_of(prompt, model, len(here), *(mean_with_interval(here, score) for score in scores)))
     return "\n".join(lines)
 
 
 def _absent_row(prompt: str, model: str, absent: Sequence[Record], present: Sequence[Record]) -> str:
     scores: tuple[Score, ...] = (lambda one: one.presence, lambda one: one.level_db)
-    areas = [_area(absent, present, score) for score in scores]
-    return _row(
+    areas = [area_under_curve(absent, present, score) for score in scores]
+    return row_of(
         prompt,
         model,
         len(absent),
-        _mean(absent, scores[1]),
-        _mean(absent, scores[0]),
-        _mean(present, scores[0]),
+        mean_with_interval(absent, scores[1]),
+        mean_with_interval(absent, scores[0]),
+        mean_with_interval(present, scores[0]),
         *areas,
     )
 
 
-def _area(absent: Sequence[Record], present: Sequence[Record], score: Score) -> str:
+def area_under_curve(absent: Sequence[Record], present: Sequence[Record], score: Score) -> str:
+    """Say how well a score tells what is there from what is not: the area under the ROC curve; – without both."""
     found = [(score(one), there) for rows, there in ((absent, False), (present, True)) for one in rows]
     known = [(value, there) for value, there in found if value is not None]
     if len({there for _, there in known}) < 2:
@@ -241,15 +242,18 @@ def _area(absent: Sequence[Record], present: Sequence[Record], score: Score) -> 
 
 
 def _beside(rows: Sequence[Record], score: Score, published: Callable[[str, str], float | None]) -> str:
-    models = _values(rows, lambda record: record.model)
+    models = distinct_values(rows, lambda record: record.model)
     lines = [
         "| prompt | " + " | ".join([*models, *paper.ROWS]) + " |",
         "|---|" + "--:|" * (len(models) + len(paper.ROWS)),
     ]
-    for prompt in _values(rows, lambda record: record.prompt):
-        mine = [_mean([one for one in rows if one.prompt == prompt and one.model == model], score) for model in models]
+    for prompt in distinct_values(rows, lambda record: record.prompt):
+        mine = [
+            mean_with_interval([one for one in rows if one.prompt == prompt and one.model == model], score)
+            for model in models
+        ]
         theirs = [published(row, prompt) for row in paper.ROWS]
-        lines.append(_row(prompt, *mine, *("–" if value is None else f"{value:.1f}" for value in theirs)))
+        lines.append(row_of(prompt, *mine, *("–" if value is None else f"{value:.1f}" for value in theirs)))
     return "\n".join(lines)
 
 
@@ -272,7 +276,8 @@ def _change(prompt: str, before: str, after: str) -> str:
     return "–" if first is None or second is None else f"{second - first:+.1f}"
 
 
-def _mean(rows: Sequence[Record], score: Score) -> str:
+def mean_with_interval(rows: Sequence[Record], score: Score) -> str:
+    """Average a score over records, with its interval; – where none is defined."""
     values = [value for value in map(score, rows) if value is not None]
     return str(bootstrap_mean(values)) if values else "–"
 
@@ -290,11 +295,13 @@ def _stems(record: Record) -> str:
     return "; ".join(" + ".join(source.stems) for source in record.sources)
 
 
-def _row(*cells: object) -> str:
+def row_of(*cells: object) -> str:
+    """Write a row of a table."""
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-def _values(records: Iterable[Record], key: Callable[[Record], str]) -> list[str]:
+def distinct_values(records: Iterable[Record], key: Callable[[Record], str]) -> list[str]:
+    """Return the values of a key, each once, in the order of the records."""
     return list(dict.fromkeys(key(record) for record in records))
 
 

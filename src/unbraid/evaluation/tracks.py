@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 
 from unbraid.datasets.dice import Dice
+from unbraid.datasets.multitrack_packing import compose_songs
+from unbraid.datasets.soundfont import Player
 from unbraid.datasets.taxonomy import class_of
 from unbraid.datasets.track import Source, SourcePool
 from unbraid.errors import DatasetError
@@ -25,6 +27,8 @@ from unbraid.evaluation.items import Reference, find_folders, map_stems, read_st
 FLOOR_DB = -60.0
 MAX_REDRAWS = 20
 N_PASSAGES = 4
+FIRST_SONG = 10_000_000
+COMPOSED_PER_SEED = 10_000
 
 Labels = Callable[[Sequence[str], str], Mapping[str, str]]
 """From the names of all stems of a track, and the kind of recording, to labels; "" is a label nobody asks for."""
@@ -243,6 +247,32 @@ def _cut(song: str, sources: Sequence[Source], labels: Labels, draw: tuple[int, 
     if not best:
         raise DatasetError(f"{song}: nothing sounds in it: take it out")
     return StemTrack(song, "drawn", rate, best)
+
+
+def composed_tracks(
+    *, labels: Labels, count: int, seed: int, duration: float, player: Player | None
+) -> list[TrackSource]:
+    """Compose songs that no training has heard; song k depends on the seed, the player and k alone.
+
+    Args:
+        labels: gives instrument classes their labels.
+        count: how many songs.
+        seed: its songs have nothing in common with those of another one, nor with those of the training packs.
+        duration: of a song, in seconds.
+        player: plays the sampled parts; without one everything is synthesized.
+    """
+    numbers = [FIRST_SONG + COMPOSED_PER_SEED * seed + index for index in range(count)]
+    return [
+        TrackSource(f"composed-{number}", partial(_compose, number, labels, duration, player)) for number in numbers
+    ]
+
+
+def _compose(number: int, labels: Labels, duration: float, player: Player | None) -> StemTrack:
+    ((name, found),) = compose_songs([number], duration=duration, player=player)
+    names = labels([stem.label for stem in found], "music")
+    stems = tuple(TrackStem(stem.name, names[stem.label], stem.audio.samples) for stem in found)
+    sounding = tuple(stem for stem in stems if sounds(stem.samples))
+    return StemTrack(name, "composed", found[0].audio.sample_rate, sounding)
 
 
 def _samples(source: Source, start: int, stop: int) -> Tensor:
