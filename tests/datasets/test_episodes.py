@@ -199,7 +199,18 @@ def test_silence_is_never_drawn(source):
         EpisodeSet({"s": short}, PLAIN).draw(0)
 
 
+def test_data_sets_are_drawn_by_their_weights(songs, solos):
+    data = {"songs": songs, "solos": solos}
+    for weights, low, high in (({}, 0.4, 0.6), ({"solos": 3.0}, 0.65, 0.85)):
+        drawn = EpisodeSet(data, PLAIN, batch_size=10, weights=weights)
+        episodes = [episode for step in range(20) for episode in drawn.draw(step)]
+        share = sum(source_of(episode.instruments[0]).startswith("solo") for episode in episodes) / len(episodes)
+        assert low < share < high
+
+
 def test_data_that_does_not_fit(songs, solos):
+    with pytest.raises(DatasetError, match="give positive ones"):
+        EpisodeSet({"songs": songs}, PLAIN, weights={"songs": 0.0})
     with pytest.raises(DatasetError, match="at least one"):
         EpisodeSet({}, PLAIN)
     with pytest.raises(DatasetError, match="at 8000 Hz: pack it at 22050 Hz"):

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -53,23 +54,28 @@ class EpisodeSet:
     """Batches by their number, made when they are asked for.
 
     Args:
-        datasets: of multitracks, by name; each is drawn equally often.
+        datasets: of multitracks, by name.
         settings: how episodes are drawn.
         batch_size: targets in a batch.
         seed: another one gives other batches.
+        weights: how often a data set is drawn, relative to others; 1 where nothing is said, as published.
 
     Raises:
-        DatasetError: if there is no data set, one has no target or is at another rate, or two sources share a name.
+        DatasetError: if there is no data set, a weight is not positive, a data set has no target or is at another
+            rate, or two sources share a name.
     """
 
     datasets: Mapping[str, Ensembles]
     settings: EpisodeSettings = field(default_factory=EpisodeSettings)
     batch_size: int = 16
     seed: int = 0
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.datasets:
             raise DatasetError("there is no data set: give at least one")
+        if any(weight <= 0 for weight in self.weights.values()):
+            raise DatasetError(f"weights of data sets are {dict(self.weights)}: give positive ones")
         for name, dataset in self.datasets.items():
             labels = {source.prompt for source in dataset.sources}
             if not labels & set(self.settings.targets):
@@ -94,10 +100,11 @@ class EpisodeSet:
         state = np.random.SeedSequence((self.seed, step)).generate_state(1, np.uint64)[0]
         dice = Dice(torch.Generator().manual_seed(int(state >> np.uint64(1))))
         names = sorted(self.datasets)
+        cumulative = list(accumulate(self.weights.get(name, 1.0) for name in names))
         episodes: list[EpisodeDraw] = []
         missing, tries = self.batch_size, 0
         while missing > 0:
-            dataset = self.datasets[names[dice.integer(len(names))]]
+            dataset = self.datasets[names[dice.weighted(cumulative)]]
             episode = EpisodeDrawer(dice, dataset, self.settings).draw(min(missing, self.settings.n_targets))
             tries += 1
             if episode is not None:
