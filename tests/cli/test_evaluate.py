@@ -12,7 +12,10 @@ from unbraid.audio.signal import Audio
 from unbraid.cli.evaluate import evaluate
 from unbraid.datasets.pack import PackWriter, read_pack
 from unbraid.datasets.track import SourcePool
-from unbraid.zoo import debug_model, save_weights
+from unbraid.errors import GuideError
+from unbraid.models.lasaft import PRESETS, Lasaft
+from unbraid.models.queries import Query, save_query, tensors_sha256
+from unbraid.zoo import debug_model, load_model, save_weights
 
 RATE = 16000
 
@@ -108,3 +111,60 @@ def test_only_held_out_tracks_are_drawn(weights: Path, tmp_path: Path) -> None:
     used = {stem for one in records(tmp_path / "out") for source in one["sources"] for stem in source["stems"]}
     assert used
     assert used <= set(expected.sources)
+
+
+def run_guided(protocol: str, *arguments: object, code: int = 0) -> str:
+    app = typer.Typer()
+    app.command()(evaluate)
+    result = CliRunner().invoke(app, [protocol, *map(str, arguments)], catch_exceptions=code == 0)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def listener(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("listener") / "listener.safetensors"
+    torch.manual_seed(0)
+    save_weights(Lasaft(PRESETS["lasaft-audio-debug"]).eval(), path)
+    return path
+
+
+def test_examples_are_put_to_a_model_that_takes_them(songs: Path, listener: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    text = run_guided("examples", "--data", songs, "-m", listener, "--out", out, "--examples", 1, "--tracks", 2)
+    found = records(out)
+    assert {one["protocol"] for one in found} == {"examples"}
+    assert len({one["item"] for one in found}) == 2
+    assert {one["mode"] for one in found} == {"same track x1", "other tracks x1", "another instrument x1", "noise x1"}
+    assert "| same track x1 | vocals | listener | 2 |" in text
+    report = (out / "report.md").read_text(encoding="utf-8")
+    for heading in ("Scores by condition", "What an example changes", "The wrong instrument", "Left out"):
+        assert f"## {heading}" in report
+
+
+def test_labels_are_asked_for_as_stems_or_instruments(songs: Path, weights: Path, tmp_path: Path) -> None:
+    run_guided("labels", "--data", songs, "-m", weights, "--out", tmp_path / "a", "--tracks", 1, "--classes", "stems")
+    found = records(tmp_path / "a")
+    assert {one["mode"] for one in found} == {"label"}
+    assert {one["prompt"] for one in found} == {"vocals", "drums"}
+
+
+def test_songs_are_composed_where_there_are_no_recordings(weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run_guided("labels", "--composed", 2, "--duration", 1.5, "-m", weights, "--out", out, "--classes", "stems")
+    assert {one["item_set"] for one in records(out)} == {"composed"}
+    assert "nothing to listen to" in run_guided("labels", "-m", weights, "--out", out, code=2)
+    assert "give --data" in run_guided("tuss", "-m", weights, "--out", out, code=2)
+
+
+def test_taught_labels_are_asked_for(songs: Path, listener: Path, weights: Path, tmp_path: Path) -> None:
+    model = load_model(listener)
+    query = Query("vocals", "listener", tensors_sha256(model), torch.ones(model.query_size))
+    save_query(query, tmp_path / "vocals.unbraid")
+    arguments = ("--data", songs, "--tracks", 1, "--out", tmp_path / "out", "--taught", tmp_path / "vocals.unbraid")
+    run_guided("labels", *arguments, "-m", listener, "-m", weights)
+    found = [one for one in records(tmp_path / "out") if one["model"] == "listener"]
+    assert {one["prompt"] for one in found} == {"vocals"}
+    assert "vocals" in found[0]["settings"]["taught"]
+    with pytest.raises(GuideError, match="was taught to listener"):
+        run_guided("labels", *arguments, "-m", weights)

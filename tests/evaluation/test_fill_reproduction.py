@@ -36,6 +36,7 @@ def test_the_page_has_the_sections_that_it_tells_to_fill(tmp_path: Path, monkeyp
     page.write_text((DOCS / "reproduction.md").read_text(encoding="utf-8"), encoding="utf-8")
     table.write_text("| measured |", encoding="utf-8")
     monkeypatch.setattr(script, "PAGE", page)
-    for name in ("open", "drawn", "conventional", "speed"):
+    names = ("open", "drawn", "conventional", "speed", "labels", "examples", "examples-composed", "claims")
+    for name in names:
         script.main([f"{name}={table}"])
-    assert page.read_text(encoding="utf-8").count("| measured |") == 4
+    assert page.read_text(encoding="utf-8").count("| measured |") == len(names)
