@@ -52,7 +52,7 @@ class TeachSettings:
     batch_size: int = 2
     seconds: float = 2.5
     learning_rate: float = 0.03
-    p_absent: float = 0.15
+    p_absent: float = 0.3
     n_songs: int = 6
     n_checks: int = 16
     check_every: int = 25
