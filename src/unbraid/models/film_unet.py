@@ -186,6 +186,7 @@ class FilmUnet(Separator):
         shape = self.config.encoder
         return 0 if shape is None else (shape.min_frames - 1) * self.config.hop_length
 
+    @torch.no_grad()
     def condition(self, targets: Sequence[Target]) -> FilmUnetCondition:
         """Make the query of each target: from its class, from what it was taught, or from its examples.
 
@@ -235,6 +236,7 @@ class FilmUnet(Separator):
             raise GuideError(f"unknown label {guide.name!r}: this model knows {known}")
         return query, torch.zeros_like(query)
 
+    @torch.no_grad()
     def embed(self, examples: Examples) -> Tensor:
         """Turn examples into the query ``[E]`` that stands for them; each recording counts once.
 
@@ -247,7 +249,6 @@ class FilmUnet(Separator):
         positive, negative = self._hear(examples)
         return self.combine(positive[None], None if negative is None else negative[None])[0]
 
-    @torch.no_grad()
     def _hear(self, examples: Examples) -> tuple[Tensor, Tensor | None]:
         """Return the mean embeddings ``[E]`` of the positive and of the negative recordings."""
         if self.encoder is None:

@@ -33,8 +33,9 @@ class Evidence(NamedTuple):
 class ResemblanceHead(nn.Module):
     """Tell whether a target sounds: from the level of the estimate, and from what it and the mixture resemble.
 
-    All embeddings go through one linear layer, so that it learns in which respects they should be compared; what is
-    compared are angles.
+    Embeddings have much in common, whatever they are of. So the mean of each of their dimensions is taken out and its
+    deviation made one, with statistics that the head learns while it is in training; then all go through one linear
+    layer, which learns in which respects they should be compared. What is compared are angles.
 
     Args:
         embedding_size: E.
@@ -49,16 +50,18 @@ class ResemblanceHead(nn.Module):
 
     def __init__(self, embedding_size: int, *, n_compared: int = 32, n_hidden: int = 16) -> None:
         super().__init__()
-        self.compared = nn.Linear(embedding_size, n_compared)
+        self.norm = nn.BatchNorm1d(embedding_size, eps=1e-8, affine=False)
+        self.compared = nn.Linear(embedding_size, n_compared, bias=False)
         self.layers = nn.Sequential(nn.Linear(7, n_hidden), nn.SiLU(), nn.Linear(n_hidden, 1))
 
     def forward(self, evidence: Evidence) -> Tensor:
         """Return logits ``[B, S]``."""
         with torch.autocast(evidence.level.device.type, enabled=False):
             told = evidence.rejected.abs().amax(dim=-1) > 0
-            query, rejected, estimate, mixture = (
-                self.compared(functional.normalize(one.float(), dim=-1)) for one in evidence[1:]
-            )
+            rejected = torch.where(told[..., None], evidence.rejected, evidence.query)  # not to disturb the statistics
+            given = torch.stack([evidence.query, rejected, evidence.estimate, evidence.mixture]).float()
+            rows = self.norm(functional.normalize(given, dim=-1).flatten(0, -2))
+            query, rejected, estimate, mixture = self.compared(rows).view(*given.shape[:-1], -1)
             angles = [
                 functional.cosine_similarity(query, estimate, dim=-1),
                 functional.cosine_similarity(query, mixture, dim=-1),
