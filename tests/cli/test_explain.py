@@ -1,5 +1,6 @@
 """Pictures of what a model attends to, through the door."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from unbraid.audio.signal import Audio
 from unbraid.audio.writing import write_audio
 from unbraid.cli.main import app
 from unbraid.models.lasaft import PRESETS, Lasaft
-from unbraid.zoo import save_weights
+from unbraid.zoo import ZOO, save_weights
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +100,13 @@ def test_without_matplotlib_it_says_what_to_install(explain, monkeypatch):
     result = explain()
     assert result.exit_code == 2
     assert "unbraid[plot]" in result.stderr
+
+
+def test_without_a_model_it_takes_the_one_that_ships(explain, monkeypatch, weights):
+    entry = replace(ZOO["tuss-small"], name="lasaft-x", system="LaSAFT", file=str(weights / "lasaft-debug.safetensors"))
+    monkeypatch.setattr("unbraid.zoo.ZOO", {"lasaft-x": entry})
+    assert explain("--label", "bass", "--duration", "0.05", model=None).exit_code == 0
+    monkeypatch.setattr("unbraid.zoo.ZOO", {})
+    result = explain(model=None)
+    assert result.exit_code == 2
+    assert "no LaSAFT model ships" in result.stderr

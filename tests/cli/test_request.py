@@ -125,6 +125,7 @@ def test_a_file_that_is_called_like_a_span_wins(tmp_path, monkeypatch):
         ([("negative", "a.wav")], "--not tells what the sound is not"),
         ([("example", "a.wav"), ("target", "lead"), ("negative", "1-2")], "target 'lead': --not"),
         ([("example", "")], "an example is empty"),
+        ([("example", "0:12")], "0:12 is one: give a span"),
     ],
 )
 def test_examples_that_make_no_sense_are_refused(words, hint):

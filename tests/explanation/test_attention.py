@@ -14,7 +14,7 @@ from unbraid.explanation import attention as room
 from unbraid.explanation.attention import explain
 from unbraid.guides.kinds import Examples, Label, Prompts
 from unbraid.models.lasaft import PRESETS, Lasaft
-from unbraid.zoo import debug_model, load_model
+from unbraid.zoo import ZOO, debug_model, load_model
 
 HOP, WINDOW = 128, 31 * 128  # of the debug network, in samples
 BOTH = Prompts("vocals drums")
@@ -159,3 +159,10 @@ def test_what_cannot_be_explained_is_refused(lasaft, make_song):
         explain(song, Label("bass"), model=lasaft, duration=0)
     with pytest.raises(AudioReadError, match="no such file"):
         explain("nothing.wav", Label("bass"), model=lasaft)
+
+
+def test_the_message_names_a_model_that_attends(make_song, monkeypatch):
+    entry = replace(ZOO["tuss-small"], name="lasaft-x", system="LaSAFT")
+    monkeypatch.setattr(room, "ZOO", {"lasaft-x": entry})
+    with pytest.raises(ModelError, match=r"use lasaft-x \(-m lasaft-x\)"):
+        explain(make_song(100), BOTH, model=debug_model())

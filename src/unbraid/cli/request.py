@@ -117,18 +117,22 @@ def read_recording(text: str) -> Recording:
     """Read one example: a file, or a span of the song itself; a file that is called like a span wins.
 
     Raises:
-        UsageError: if it is empty.
+        UsageError: if it is empty, or a point in time.
         GuideError: if it is an empty span.
 
     Example:
         >>> read_recording("0:12-0:16").title
         '12-16s'
     """
-    from unbraid.guides.kinds import Span
+    from unbraid.guides.kinds import Span, read_clock
 
     if not text.strip():
         raise UsageError("an example is empty: give a file, or a span of the song such as 0:12-0:16")
     is_file = os.path.exists(text)  # Path.exists raises where a name is too long
+    if not is_file and read_clock(text) is not None:
+        raise UsageError(
+            f"an example lasts from one time to another, and {text} is one: give a span, such as 0:12-0:16"
+        )
     return (None if is_file else Span.parse(text)) or Path(text)
 
 
