@@ -116,7 +116,7 @@ def test_only_held_out_tracks_are_drawn(weights: Path, tmp_path: Path) -> None:
 def run_guided(protocol: str, *arguments: object, code: int = 0) -> str:
     app = typer.Typer()
     app.command()(evaluate)
-    result = CliRunner().invoke(app, [protocol, *map(str, arguments)], catch_exceptions=code == 0)
+    result = CliRunner().invoke(app, [protocol, *map(str, arguments)], catch_exceptions=code != 0)
     assert result.exit_code == code, result.output
     return result.output
 
