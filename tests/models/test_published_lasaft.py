@@ -27,6 +27,7 @@ SETTINGS = {
     },
     "seed": 2021,
 }
+DATA = {"dataset": {"num_frame": 16}}  # comes first in the file, and contradicts the model
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_settings_are_found_beside_the_checkpoint(tmp_path, tensors, place):
     path = tmp_path / "run" / "net.ckpt"
     (path.parent / ".hydra").mkdir(parents=True)
     write(path, {"state_dict": tensors})
-    (path.parent / place).write_text(yaml.safe_dump(SETTINGS))
+    (path.parent / place).write_text(yaml.safe_dump({**DATA, **SETTINGS}))
     config = import_lasaft(path).config
     assert (config.activation, config.hop_length, config.n_frames) == ("leaky_relu", 16, 64)
 

@@ -90,7 +90,8 @@ def import_lasaft(path: str | Path, *, hparams: str | Path | None = None) -> Las
         (folder / name for folder in folders for name in SETTINGS_FILES if (folder / name).is_file()), None
     )  # fmt: skip
     inside = content.get("hyper_parameters", {}) if isinstance(content, Mapping) else {}
-    settings = {"inside": inside, "beside": read_settings(found) if found else {}}
+    beside = read_settings(found) if found else {}
+    settings = {"inside": inside, "model": beside.get("model"), "beside": beside}  # looked up in this order
     return build_lasaft(tensors_of(content, path), settings, name=str(path))
 
 
@@ -179,7 +180,7 @@ def read_config(tensors: Mapping[str, Tensor], hparams: Mapping[str, Any], *, wi
         light=light,
         n_fft=n_fft,
         hop_length=hop or min(1024, n_fft // 2),
-        n_frames=_find(hparams, "num_frame", int) or _find(hparams, "n_frame", int) or 128,
+        n_frames=_find(hparams, "num_frame", int) or 128,
         n_blocks=2 * n_levels + 1,
         n_features=n_features,
         n_layers=_count(tensors, "encoders.0.tfc.H"),

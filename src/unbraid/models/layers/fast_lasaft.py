@@ -109,7 +109,10 @@ class FastTfc:
         """Return the block's output from what its layers heard of its input, which is used up."""
         for weight in self.layers:
             y = activate(heard[:, : self.width].contiguous(memory_format=torch.channels_last), self.slope)
-            heard = functional.conv2d(y, weight, padding=1).add_(heard[:, self.width :])
+            rest = heard[:, self.width :]
+            if rest.dtype == torch.bfloat16:  # slow to add where it does not lie densely
+                rest = rest.contiguous(memory_format=torch.channels_last)
+            heard = functional.conv2d(y, weight, padding=1).add_(rest)
         return activate(heard, self.slope)
 
 
