@@ -2,7 +2,7 @@
 
 A claim compares two runs, or two ways of asking one run, on the same songs, classes and seeds. It is held if the
 difference has the paper's sign, in all seeds, and its 95 % bootstrap interval over songs (seeds averaged first) leaves
-out zero; not held if the same is true of the other sign; else not decided.
+out everything below 0.05 dB; not held if the same is true of the other sign; else not decided.
 """
 
 import json
@@ -18,6 +18,7 @@ from unbraid.evaluation.questions import Condition, Kind
 from unbraid.evaluation.records import Record, RecordFile
 from unbraid.evaluation.report import bootstrap_mean
 
+SMALLEST = 0.05  # dB: less is no difference
 FEW, STEMS = ("vocals", "drums", "bass"), ("vocals", "drums", "bass", "other")
 Scores = Mapping[tuple[str, str], float]  # by song and class
 """SDR of one run under one condition."""
@@ -150,7 +151,7 @@ def compare(claim: Claim, scores: Mapping[tuple[str, str, int], Scores]) -> str:
     verdict = "not decided"
     expected = 1.0 if theirs is None or theirs >= 0 else -1.0
     for sign, word in ((expected, "held"), (-expected, "not held")):
-        if all(sign * value > 0 for value in per_seed) and min(sign * low, sign * high) > 0:
+        if all(sign * value > 0 for value in per_seed) and min(sign * low, sign * high) > SMALLEST:
             verdict = word
     spread = f" ± {statistics.stdev(per_seed):.2f}" if len(per_seed) > 1 else ""
     pair = " / ".join(f"{statistics.mean(level):.2f}" for level in levels)
