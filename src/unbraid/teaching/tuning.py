@@ -51,7 +51,7 @@ class TeachSettings:
     steps: int = 200
     batch_size: int = 2
     seconds: float = 2.5
-    learning_rate: float = 0.03
+    learning_rate: float = 0.01
     p_absent: float = 0.3
     n_songs: int = 6
     n_checks: int = 16
