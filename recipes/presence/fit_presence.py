@@ -1,8 +1,8 @@
 """Fit the presence head of finished weights: ``python recipes/presence/fit_presence.py IN OUT``.
 
 The network stays as it is. Mixtures are drawn as in tuss_small, but most of them with prompts of sources that do not
-sound, so that both answers are about as frequent; what the head sees of them is computed once, and the head is fitted
-to it with balanced cross entropy.
+sound, so that both answers are about as frequent; what the head sees of them is computed once, and the head, as it is,
+is fitted further to it with balanced cross entropy, and kept as it was when held-out mixtures liked it best.
 """
 
 import json
@@ -19,7 +19,7 @@ from unbraid.models.tuss import PresenceHead, Tuss
 from unbraid.training.recipe import load_recipe
 from unbraid.zoo import load_model, read_file, save_weights
 
-BATCHES, HELD_OUT, STEPS = int(os.environ.get("UNBRAID_BATCHES", "500")), 0.1, 3000
+BATCHES, HELD_OUT, STEPS, RATE = int(os.environ.get("UNBRAID_BATCHES", "500")), 0.15, 3000, 5e-4
 
 
 def collect(model: Tuss, head: PresenceHead, source: TrainingSet, batches: range) -> tuple[torch.Tensor, torch.Tensor]:
@@ -35,6 +35,14 @@ def collect(model: Tuss, head: PresenceHead, source: TrainingSet, batches: range
     return torch.cat(seen), torch.cat(sounds)
 
 
+def balanced_loss(head: PresenceHead, evidence: torch.Tensor, sounds: torch.Tensor) -> float:
+    """Return the cross entropy over as many absent as present sources."""
+    with torch.no_grad():
+        logits = head.layers(evidence).squeeze(-1)
+    kinds = [cross_entropy(logits[sounds == kind], sounds[sounds == kind]) for kind in (0, 1)]
+    return float(sum(kinds) / 2)
+
+
 def main(source: str, target: str) -> None:
     """Collect, fit, and write."""
     torch.manual_seed(0)
@@ -48,14 +56,20 @@ def main(source: str, target: str) -> None:
         evidence, sounds = collect(model, head, drawn, range(BATCHES))
     n_train = round(len(sounds) * (1 - HELD_OUT))
     weight = sounds[:n_train].mean().reciprocal_().sub_(1)  # absent ones are as many as present ones
-    optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.05)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=RATE, weight_decay=0.05)
+    best, kept = float("inf"), head.state_dict()
     for step in range(STEPS):
-        optimizer.param_groups[0]["lr"] = 2e-3 * (1 - step / STEPS)
+        if step % 50 == 0:
+            held_out = balanced_loss(head, evidence[n_train:], sounds[n_train:])
+            if held_out < best:
+                best, kept = held_out, {key: value.clone() for key, value in head.state_dict().items()}
+        optimizer.param_groups[0]["lr"] = RATE * (1 - step / STEPS)
         rows = torch.randint(n_train, (512,))
         loss = cross_entropy(head.layers(evidence[rows]).squeeze(-1), sounds[rows], pos_weight=weight)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    head.load_state_dict(kept)
     with torch.no_grad():
         right = (head.layers(evidence[n_train:]).squeeze(-1) > 0) == (sounds[n_train:] > 0)
     balanced = [float(right[sounds[n_train:] == kind].float().mean()) for kind in (0, 1)]
