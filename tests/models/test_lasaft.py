@@ -505,3 +505,23 @@ def test_presence_learns_whether_something_was_drawn():
         optimizer.step()
     with torch.no_grad():
         assert ((head(mixture, estimate, queries) > 0) == (sounds > 0)).all()
+
+
+def test_normalized_networks_do_not_mind_the_level():
+    config = replace(PRESETS["lasaft-debug"], normalize=True)
+    torch.manual_seed(0)
+    model = Lasaft(config).eval()
+    condition = model.condition([Target("a", Label("vocals")), Target("b", Label("bass"))])
+    mixture = torch.randn(2, 2, 4000, generator=torch.Generator().manual_seed(1))
+    mixture[1] *= 0.01
+    with torch.no_grad():
+        fast = model(mixture, condition).stems
+        quiet = model(mixture * 1e-3, condition).stems
+        plain = torch.stack([model.estimate(model.analyze(mixture), row.expand(2, -1)) for row in condition.queries])
+    torch.testing.assert_close(quiet * 1e3, fast, rtol=1e-3, atol=1e-4 * float(fast[1].abs().max()))
+    for index, estimate in enumerate(plain):
+        torch.testing.assert_close(model.synthesize(estimate, 4000), fast[:, index], rtol=1e-3, atol=1e-4)
+    published = Lasaft(PRESETS["lasaft-debug"])
+    published.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        assert not torch.allclose(published.eval()(mixture * 1e-3, condition).stems * 1e3, fast, rtol=1e-2)

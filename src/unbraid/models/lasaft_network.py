@@ -59,6 +59,9 @@ class LasaftConfig:
         key_listening: version 2: the attention's keys hear the frames.
         query_net: makes queries from recordings; None for a network of labels.
         presence: estimate whether the target sounds.
+        normalize: bring every window to the same level, and its estimates back, so that loudness does not matter. The
+            published networks do not: their batch normalization takes the level away while they are trained, and
+            leaves it in afterwards.
 
     Raises:
         ModelError: if values contradict each other.
@@ -88,6 +91,7 @@ class LasaftConfig:
     key_listening: bool = True
     query_net: QueryNetConfig | None = None
     presence: bool = False
+    normalize: bool = False
 
     def __post_init__(self) -> None:
         numbers = [value for value in vars(self).values() if type(value) is int]
@@ -204,9 +208,15 @@ class LasaftNetwork(nn.Module):
         return self.go_up(self.go_down(spectrogram, queries), queries)
 
     def go_down(self, spectrogram: Tensor, queries: Tensor) -> list[Tensor]:
-        """Return what the way up begins with, and before it what each level hands over, the finest first."""
-        x = self.first(spectrogram)
+        """Return what the way up begins with, and before it what each level hands over, the finest first.
+
+        Where windows are normalized, their levels ``[B, 1, 1, 1]`` come before all.
+        """
         levels = []
+        if self.config.normalize:
+            levels.append(level_of(spectrogram))
+            spectrogram = spectrogram / levels[0]
+        x = self.first(spectrogram)
         for encoder, down in zip(self.encoders, self.downs, strict=True):
             levels.append(encoder(x, queries))
             x = down(levels[-1])
@@ -219,11 +229,12 @@ class LasaftNetwork(nn.Module):
             if isinstance(self.gates, SharedGenerator)
             else (generator(queries) for generator in self.gates)
         )
-        x = levels[-1]
-        for up, decoder, level, gate in zip(self.ups, self.decoders, reversed(levels[:-1]), gates, strict=True):
+        scales, x = levels[: self.config.normalize], levels[-1]
+        handed = reversed(levels[len(scales) : -1])
+        for up, decoder, level, gate in zip(self.ups, self.decoders, handed, gates, strict=True):
             x = decoder(torch.cat([up(x), level], dim=1), queries, gate)
         y: Tensor = self.last(x)
-        return y
+        return y * scales[0] if scales else y
 
     def _block(self, n_bins: int, *, is_decoder: bool) -> Block:
         config, n_features = self.config, self.config.n_features
@@ -246,6 +257,11 @@ class LasaftNetwork(nn.Module):
             norm_last=config.version == 1,
         )
         return Block(convolutions, LightLasaft(shape) if config.light else HeavyLasaft(shape))
+
+
+def level_of(spectrogram: Tensor) -> Tensor:
+    """Return the root mean square ``[B, 1, 1, 1]`` of each spectrogram; a little above zero for silence."""
+    return spectrogram.float().square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(1e-8)
 
 
 def blocks_of(modules: Iterable[nn.Module]) -> list[Block]:
@@ -285,6 +301,12 @@ class FastNetwork:
 
     def __call__(self, spectrogram: Tensor, queries: Tensor) -> list[Tensor]:
         """Estimate ``[B, 4, T, F]`` for each of the queries ``[S, E]``."""
+        if not self.network.config.normalize:
+            return self._estimate(spectrogram, queries)
+        level = level_of(spectrogram)
+        return [estimate.mul_(level) for estimate in self._estimate(spectrogram / level, queries)]
+
+    def _estimate(self, spectrogram: Tensor, queries: Tensor) -> list[Tensor]:
         x = self.first(spectrogram.to(self.dtype).contiguous(memory_format=torch.channels_last))
         levels = []
         for (convolutions, transform), down in zip(self.encoders, [*self.downs, None], strict=True):
