@@ -31,7 +31,7 @@ from unbraid.training.checkpoints import LAST, load_weights
 from unbraid.training.loop import Place, train
 from unbraid.training.recipe import Recipe
 
-STEPS = {"lasaft": 400, "few-shot": 250}
+STEPS = {"lasaft": 800, "few-shot": 250}
 ORDER = (
     "classes", "5-shot", "unseen, classes", "unseen, 5-shot", "lasaft query-key", "lasaft baseline", "1-shot",
     "5-shot, multi-source", "5-shot, negatives", "audio, query-key, self", "audio, deaf, self",
