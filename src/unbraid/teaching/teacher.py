@@ -196,19 +196,18 @@ def _tune(
     cancel: Callable[[], bool] | None,
 ) -> Tuned:
     n_songs, n_scenes = settings.n_songs, -(-settings.n_songs // 2)
-    n_check_songs, n_check_scenes = -(-n_songs // 3), -(-n_scenes // 3)
-    pulse = Pulse(n_songs + n_scenes + n_check_songs + n_check_scenes + len(starts) + settings.steps, progress, cancel)
+    pulse = Pulse(2 * (n_songs + n_scenes) + len(starts) + settings.steps, progress, cancel)
     n_samples = round(settings.seconds * sample_rate)
     duration = max(MIN_DURATION, SPREAD * settings.seconds)
     positive, negative = ([_mono(one, sample_rate) for one in side] for side in examples.recordings)
 
-    def material(seed: int, n_songs: int, n_scenes: int) -> Material:
+    def material(seed: int) -> Material:
         songs = tuple(render_songs(seed, n_songs, duration=duration, sample_rate=sample_rate, done=pulse.beat))
         scenes = tuple(render_scenes(seed, n_scenes, duration=duration, sample_rate=sample_rate, done=pulse.beat))
         return Material(tuple(positive), songs, scenes, tuple((one,) for one in negative))
 
-    lessons = material(2 * settings.seed, n_songs, n_scenes)
-    checks = _checks(material(2 * settings.seed + 1, n_check_songs, n_check_scenes), n_samples, settings)
+    lessons = material(2 * settings.seed)
+    checks = _checks(material(2 * settings.seed + 1), n_samples, settings)
     return tune(ask, starts, lessons, checks, n_samples=n_samples, settings=settings, pulse=pulse)
 
 

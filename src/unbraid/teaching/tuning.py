@@ -34,7 +34,7 @@ class TeachSettings:
         seconds: length of a mixture.
         learning_rate: at the beginning; it falls to zero along a cosine.
         p_absent: share of the mixtures in which the target is silent.
-        n_songs: synthesized songs to mix with, and half as many scenes; a third of that again to compare with.
+        n_songs: synthesized songs to mix with, and half as many scenes; as many others to compare with.
         n_checks: mixtures that vectors are compared on; a seventh of them is without the target.
         check_every: steps between two comparisons.
         seed: of everything that is drawn.
@@ -54,8 +54,8 @@ class TeachSettings:
     learning_rate: float = 0.01
     p_absent: float = 0.3
     n_songs: int = 6
-    n_checks: int = 16
-    check_every: int = 25
+    n_checks: int = 32
+    check_every: int = 50
     seed: int = 0
 
     def __post_init__(self) -> None:
