@@ -48,8 +48,14 @@ class BandNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize ``[B, T, K, D]``."""
-        variance, mean = torch.var_mean(x.float(), dim=(1, 3), keepdim=True, correction=0)
-        return (x - mean) * (variance + self.eps).rsqrt() * self.gain + self.bias
+        wide = x.float()
+        centered = wide - _mean(wide)
+        return torch.addcmul(self.bias, centered, (_mean(centered.square()) + self.eps).rsqrt() * self.gain)
+
+
+def _mean(x: Tensor) -> Tensor:
+    """Return the means ``[B, 1, K, 1]``; one axis after the other is several times faster than both at once."""
+    return x.mean(-1, keepdim=True).mean(1, keepdim=True)
 
 
 class BandLinear(nn.Module):
@@ -94,11 +100,11 @@ class DecoderRun(nn.Module):
         self.n_outputs = n_outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``[B, T, K, D]`` to masks ``[B, S, 2, T, K b]`` (real and imaginary part)."""
+        """Map ``[B, T, K, D]`` to masks ``[B, S, T, K b, 2]`` (real and imaginary part)."""
         y = self.norm(x).permute(2, 0, 1, 3)  # [K, B, T, D]
         rows = torch.tanh(self.second(torch.tanh(self.first(y.flatten(1, 2)))))
         masks = nn.functional.glu(self.third(rows).float(), dim=-1)  # [K, B T, 2 S b]
-        return masks.view(*y.shape[:3], self.n_outputs, 2, -1).permute(1, 3, 4, 2, 0, 5).flatten(-2)
+        return masks.view(*y.shape[:3], self.n_outputs, 2, -1).permute(1, 3, 2, 0, 5, 4).flatten(3, 4)
 
 
 def runs_of(widths: Sequence[int]) -> list[tuple[int, int]]:
@@ -137,5 +143,5 @@ class BandDecoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Estimate the masks; float32 whatever the precision of the layers."""
         parts = x.split([n_bands for _, n_bands in self.layout], dim=2)
-        masks = torch.cat([run(part) for run, part in zip(self.runs, parts, strict=True)], dim=-1)
-        return torch.complex(masks[:, :, 0], masks[:, :, 1])
+        masks = torch.cat([run(part) for run, part in zip(self.runs, parts, strict=True)], dim=-2)
+        return torch.view_as_complex(masks)

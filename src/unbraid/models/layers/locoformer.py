@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from unbraid.models.layers.linear import Linear
 
-TILE = 512  # positions that are worked on at a time in inference, so that every temporary stays in the cache
+TILE = 4608  # bytes in one feature of the positions that are worked on at a time in inference: temporaries stay cached
 
 
 @dataclass(frozen=True)
@@ -54,33 +54,47 @@ class StackConfig:
 
 
 class _GroupedRmsNorm(torch.autograd.Function):
-    """The norm with a backward pass of its own: it keeps one number per group, and passes over x half as often."""
+    """The norm with a backward pass of its own: it keeps one number per group, and passes over x half as often.
+
+    Numbers of groups are spread over their features by a matrix product: to broadcast them over rows as short as
+    a group takes twice as long.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor, n_groups: int, eps: float) -> Tensor:
         """Normalize ``[..., D]`` in float32; the result is as narrow as the layers that follow."""
-        grouped = x.float().view(*x.shape[:-1], n_groups, -1)
-        rms = torch.linalg.vector_norm(grouped, dim=-1, keepdim=True).mul_(grouped.shape[-1] ** -0.5)
+        device = x.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+        with torch.autocast(device, enabled=False):
+            wide = x.float()
+            grouped = wide.unflatten(-1, (n_groups, -1))
+            rms = torch.linalg.vector_norm(grouped, dim=-1).mul_(grouped.shape[-1] ** -0.5)
+            normal = ((rms + eps).reciprocal_() @ _spread(rms, gain)).mul_(wide)
         ctx.save_for_backward(x, gain, rms)
         ctx.eps = eps
-        normal = (grouped / (rms + eps)).flatten(-2).mul_(gain)
-        narrow = torch.is_autocast_enabled(x.device.type)
-        y: Tensor = normal.to(torch.get_autocast_dtype(x.device.type) if narrow else x.dtype)
+        y: Tensor = normal.to(dtype)
         return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
         """Return the gradients of x and of the gain."""
         x, gain, rms = ctx.saved_tensors
-        shape = (rms.shape[-2], -1)
+        wide, grad = x.float(), grads[0].float()
         scale = 1 / (rms + ctx.eps)
-        grad = grads[0].float()
-        normal = x.float().unflatten(-1, shape) * scale
-        grad_gain = (grad * normal.flatten(-2)).flatten(0, -2).sum(0)
-        inner = (grad * gain).unflatten(-1, shape)
-        share = (inner * normal).mean(-1, keepdim=True).mul_((rms + ctx.eps) / rms.clamp_min(1e-30))
-        grad_x = inner.sub_(normal.mul_(share)).mul_(scale).flatten(-2)
+        spread = _spread(rms, torch.ones_like(gain))
+        scales = scale @ spread
+        product = grad * wide
+        grad_gain = (product * scales).flatten(0, -2).sum(0)
+        inner = product.mul_(gain).unflatten(-1, (rms.shape[-1], -1)).mean(-1)
+        pull = inner.mul_(scale.square_()).div_(rms.clamp_min(1e-30))
+        grad_x = scales.mul_(grad).mul_(gain).addcmul_(pull @ spread, wide, value=-1)
         return grad_x.to(x.dtype), grad_gain, None, None
+
+
+def _spread(rms: Tensor, gain: Tensor) -> Tensor:
+    """Return the matrix ``[G, D]`` that gives each feature the number of its group, times the gain."""
+    n_groups = rms.shape[-1]
+    return torch.eye(n_groups, device=gain.device).repeat_interleave(len(gain) // n_groups, dim=1) * gain
 
 
 class GroupedRmsNorm(nn.Module):
@@ -123,11 +137,63 @@ class Rope(nn.Module):
         return angles.cos(), angles.sin()
 
 
-def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the pairs (0, 1), (2, 3) ... of ``[R, L, ..., head_width]`` by the angles of their positions."""
-    turn = torch.complex(*rotation).view(-1, *[1] * (x.ndim - 3), rotation[0].shape[-1])
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * turn).flatten(-2).to(x.dtype)
+def rotate(x: Tensor, rotation: tuple[Tensor, Tensor], *, scale: float = 1.0) -> Tensor:
+    """Turn the pairs (0, 1), (2, 3) ... of ``[R, L, ..., head_width]`` by the angles of their positions, and scale."""
+    turn = scale * torch.complex(*rotation).view(-1, *[1] * (x.ndim - 3), rotation[0].shape[-1])
+    # repeated for all heads first: a product with long rows takes half as long as one with many short ones
+    turn = turn.expand(-1, *x.shape[2:-1], -1).flatten(1)
+    pairs = torch.view_as_complex(x.float().reshape(*x.shape[:2], -1, 2))
+    return torch.view_as_real(pairs * turn).view(x.shape).to(x.dtype)
+
+
+class _Attend(torch.autograd.Function):
+    """Attention for CPUs, whose softmax and whose fused attention are slow in bfloat16 and backward.
+
+    The weights are powers of two, from which nothing was subtracted before (see `_powers`), and are divided by
+    their sums only after the product with the values, where there are fewer numbers.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, query_key: Tensor, value: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+        """Map queries and keys ``[R, L, 2, H, A / H]`` and values ``[R, L, H, A / H]`` to ``[R, L, A]``."""
+        with torch.autocast(value.device.type, enabled=False):  # powers stay as narrow as the queries are
+            scale = math.sqrt(math.log2(math.e) / math.sqrt(value.shape[-1]))  # once in queries, once in keys
+            query, key = rotate(query_key, (cosine, sine), scale=scale).permute(2, 0, 3, 1, 4).contiguous()
+            values = value.transpose(1, 2).contiguous()  # [R, H, L, A / H]
+            powers, total = _powers(query, key)
+            attended = (powers @ values).div_(total)
+        ctx.save_for_backward(query, key, values, powers, total, attended, cosine, sine)
+        ctx.scale = scale
+        return attended.transpose(1, 2).flatten(-2)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        """Return the gradients of queries and keys, and of values."""
+        query, key, values, powers, total, attended, cosine, sine = ctx.saved_tensors
+        grad = grads[0].unflatten(-1, (values.shape[1], -1)).transpose(1, 2) / total
+        common = (grad * attended).sum(-1, keepdim=True).flatten(0, 1)
+        product = torch.baddbmm(common, grad.flatten(0, 1), values.flatten(0, 1).transpose(1, 2), beta=-1)
+        grad_scores = product.view(powers.shape).mul_(powers)
+        turned = torch.stack([grad_scores @ key, grad_scores.transpose(-1, -2) @ query]).permute(1, 3, 0, 2, 4)
+        grad_values = (powers.transpose(-1, -2) @ grad).transpose(1, 2)
+        grad_query_key = rotate(turned, (cosine, -sine), scale=ctx.scale * math.log(2))
+        return grad_query_key, grad_values, None, None
+
+
+def _powers(query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """Return two to the scores ``[R, H, L, L]`` and their sums ``[R, H, L, 1]``.
+
+    The largest score is subtracted only where some sum is near the ends of the range: looking for it costs more
+    than the powers.
+    """
+    powers = (query @ key.transpose(-1, -2)).exp2_()
+    total = powers.sum(-1, keepdim=True)
+    low, high = total.aminmax()
+    if not (low > 2.0**-100 and high < 2.0**100):
+        scores = query @ key.transpose(-1, -2)
+        powers = scores.sub_(scores.amax(-1, keepdim=True)).exp2_()
+        total = powers.sum(-1, keepdim=True)
+    return powers, total
 
 
 class Attention(nn.Module):
@@ -141,17 +207,17 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
         """Attend; ``rotation`` is what `Rope` gives for L."""
-        projected = self.qkv(x).unflatten(-1, (3, self.n_heads, -1))  # [R, L, 3, H, A / H]
-        query, key = rotate(projected[:, :, :2], rotation).transpose(1, 3).unbind(2)  # [R, H, L, A / H]
-        value = projected[:, :, 2].transpose(1, 2)
-        if x.device.type == "cpu" and (torch.is_grad_enabled() or query.dtype == torch.bfloat16):
-            # on CPUs the fused kernel is slow backward, and in bfloat16
-            with torch.autocast(x.device.type, enabled=False):  # scores stay as narrow as the queries are
-                scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-                attended = scores.softmax(-1) @ value
+        width = self.out.in_features
+        query_key, value = self.qkv.parts(x, (2 * width, width))
+        query_key = query_key.unflatten(-1, (2, self.n_heads, -1))  # [R, L, 2, H, A / H]
+        value = value.unflatten(-1, (self.n_heads, -1))
+        if x.device.type == "cpu" and (torch.is_grad_enabled() or value.dtype == torch.bfloat16):
+            attended: Tensor = _Attend.apply(query_key, value, *rotation)  # type: ignore[no-untyped-call]
         else:
-            attended = nn.functional.scaled_dot_product_attention(query, key, value)
-        y: Tensor = self.out(attended.transpose(1, 2).flatten(-2))
+            query, key = rotate(query_key, rotation).transpose(1, 3).unbind(2)  # [R, H, L, A / H]
+            heads = nn.functional.scaled_dot_product_attention(query, key, value.transpose(1, 2))
+            attended = heads.transpose(1, 2).flatten(-2)
+        y: Tensor = self.out(attended)
         return y
 
 
@@ -178,12 +244,12 @@ class FeedForward(nn.Module):
         if margin:
             padded = nn.functional.pad(x, (0, 0, margin, margin))
             x = torch.cat([padded[:, j : j + length + margin] for j in range(self.kernel)], dim=-1)
-        value, gate = self.expand(x).chunk(2, dim=-1)
+        value, gate = self.expand.parts(x, (self.contract.in_features,) * 2)
         spread = self.contract(value * nn.functional.silu(gate))
-        y: Tensor = spread[:, margin:, :n_features]
+        y: Tensor = spread[:, margin:, :n_features].float() + self.bias  # wide: k sums are rounded k times
         for j in range(1, self.kernel):
-            y = y + spread[:, margin - j : margin - j + length, j * n_features : (j + 1) * n_features]
-        return y + self.bias
+            y += spread[:, margin - j : margin - j + length, j * n_features : (j + 1) * n_features]
+        return y
 
 
 class Path(nn.Module):
@@ -203,7 +269,9 @@ class Path(nn.Module):
         """Map ``[R, L, D]`` to the same shape; without gradients the sequences go through a few at a time."""
         if torch.is_grad_enabled():
             return self._whole(x, rotation)
-        n_sequences = max(1, TILE // x.shape[1])
+        narrow = torch.is_autocast_enabled(x.device.type)
+        n_bytes = torch.get_autocast_dtype(x.device.type).itemsize if narrow else x.itemsize
+        n_sequences = max(1, TILE // (n_bytes * x.shape[1]))
         return torch.cat([self._whole(tile, rotation) for tile in x.split(n_sequences)])
 
     def _whole(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
@@ -253,6 +321,7 @@ class Stack(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[B, T, K, D]`` to the same shape."""
         rotations = self.rope_frequency(x.shape[2]), self.rope_time(x.shape[1])
+        x = x.float()  # what all layers add to stays wide: they only see it normalized, and as narrow as they are
         for block in self.blocks:
             x = block(x, rotations)
         return x
