@@ -21,9 +21,9 @@ from torch import Tensor
 
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Guide, Label, Prompts, Span, Target
-from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
+from unbraid.models.film_unet import CLASSES, FilmUnet, FilmUnetConfig
 from unbraid.models.lasaft import Lasaft
-from unbraid.models.lasaft_network import LasaftConfig
+from unbraid.models.lasaft_network import LABELS, LasaftConfig
 from unbraid.models.queries import SUFFIX, add_query, load_query
 from unbraid.models.separator import Separator
 from unbraid.models.tuss import PRESETS, PROMPTS, Tuss, TussConfig
@@ -78,8 +78,18 @@ class ZooEntry:
         return None if self.file is None else WEIGHTS / self.file
 
 
-def _architecture(name: str, summary: str) -> ZooEntry:
-    return ZooEntry(name, "TUSS", None, None, ("Label", "Prompts"), PROMPTS, "-", "-", summary)
+SYSTEMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # guides and vocabulary of each published system
+    "TUSS": (("Label", "Prompts"), PROMPTS),
+    "LaSAFT": (("Label",), LABELS),
+    "LaSAFT audio query": (("Examples", "Label"), ()),
+    "Few-shot": (("Examples", "Label"), ()),
+    "Few-shot baseline": (("Label",), CLASSES),
+}
+
+
+def _architecture(name: str, system: str, summary: str) -> ZooEntry:
+    guides, vocabulary = SYSTEMS[system]
+    return ZooEntry(name, system, None, None, guides, vocabulary, "-", "-", summary)
 
 
 ZOO: dict[str, ZooEntry] = {
@@ -96,9 +106,17 @@ ZOO: dict[str, ZooEntry] = {
             training_data="composed music, synthesized sounds, and recordings under CC0, CC-BY, MIT; see its card",
             summary="sized for a CPU; 44.1 kHz; reports presence",
         ),
-        _architecture("tuss-debug", "the smallest network, for tests"),
-        _architecture("tuss-medium", "the paper's medium size: import the authors' checkpoint, or train it"),
-        _architecture("tuss-large", "the paper's large size: import the authors' checkpoint, or train it"),
+        _architecture("tuss-debug", "TUSS", "the smallest network, for tests"),
+        _architecture("tuss-medium", "TUSS", "the paper's medium size: import the authors' checkpoint, or train it"),
+        _architecture("tuss-large", "TUSS", "the paper's large size: import the authors' checkpoint, or train it"),
+        _architecture("lasaft-light", "LaSAFT", "the light size of version 2: import the checkpoint, or train it"),
+        _architecture("lasaft-small", "LaSAFT", "the paper's small size: train it"),
+        _architecture("lasaft-large", "LaSAFT", "the paper's large size: import the authors' checkpoint, or train it"),
+        _architecture("lasaft-v1-large", "LaSAFT", "version 1: import the authors' checkpoint, or train it"),
+        _architecture("lasaft-audio", "LaSAFT audio query", "a recording instead of a label: train it"),
+        _architecture("few-shot", "Few-shot", "the paper's size, without negative examples: train it"),
+        _architecture("few-shot-negatives", "Few-shot", "the paper's size, with negative examples: train it"),
+        _architecture("film-unet-classes", "Few-shot baseline", "18 classes of instruments: train it"),
     )
 }
 

@@ -35,7 +35,7 @@ def models(
         typer.echo(f"  {entry['system']}: {entry['summary']}")
         typer.echo(f"  guides: {'; '.join(f'{kind} ({how})' for kind, how in entry['pointed_at_with'].items())}")
         if entry["vocabulary"]:
-            typer.echo(f"  knows: {' '.join(entry['vocabulary'])}")
+            typer.echo(f"  knows: {', '.join(entry['vocabulary'])}")
         if entry["ships"]:
             typer.echo(f"  license: {entry['licence']}; trained with {entry['training_data']}")
 
