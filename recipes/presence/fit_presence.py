@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from unbraid.datasets.training_set import TrainingSet
@@ -35,12 +36,35 @@ def collect(model: Tuss, head: PresenceHead, source: TrainingSet, batches: range
     return torch.cat(seen), torch.cat(sounds)
 
 
-def balanced_loss(head: PresenceHead, evidence: torch.Tensor, sounds: torch.Tensor) -> float:
+def balanced_loss(layers: nn.Module, evidence: torch.Tensor, sounds: torch.Tensor) -> float:
     """Return the cross entropy over as many absent as present sources."""
     with torch.no_grad():
-        logits = head.layers(evidence).squeeze(-1)
-    kinds = [cross_entropy(logits[sounds == kind], sounds[sounds == kind]) for kind in (0, 1)]
-    return float(sum(kinds) / 2)
+        logits = layers(evidence).squeeze(-1)
+    return float(sum(cross_entropy(logits[sounds == kind], sounds[sounds == kind]) for kind in (0, 1)) / 2)
+
+
+def fit(layers: nn.Module, evidence: torch.Tensor, sounds: torch.Tensor) -> dict[str, float]:
+    """Fit a head to most of the evidence ``[n, features]``, and return how often it is right about the rest."""
+    n_train = round(len(sounds) * (1 - HELD_OUT))
+    weight = sounds[:n_train].mean().reciprocal_().sub_(1)  # absent ones are as many as present ones
+    optimizer = torch.optim.AdamW(layers.parameters(), lr=RATE, weight_decay=0.05)
+    best, kept = float("inf"), layers.state_dict()
+    for step in range(STEPS):
+        if step % 50 == 0:
+            held_out = balanced_loss(layers, evidence[n_train:], sounds[n_train:])
+            if held_out < best:
+                best, kept = held_out, {key: value.clone() for key, value in layers.state_dict().items()}
+        optimizer.param_groups[0]["lr"] = RATE * (1 - step / STEPS)
+        rows = torch.randint(n_train, (512,))
+        loss = cross_entropy(layers(evidence[rows]).squeeze(-1), sounds[rows], pos_weight=weight)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    layers.load_state_dict(kept)
+    with torch.no_grad():
+        right = (layers(evidence[n_train:]).squeeze(-1) > 0) == (sounds[n_train:] > 0)
+    absent, present = (float(right[sounds[n_train:] == kind].float().mean()) for kind in (0, 1))
+    return {"questions": len(sounds), "steps": STEPS, "right_where_absent": absent, "right_where_present": present}
 
 
 def main(source: str, target: str) -> None:
@@ -49,38 +73,13 @@ def main(source: str, target: str) -> None:
     model = load_model(source)
     assert isinstance(model, Tuss)
     assert model.presence is not None
-    head = model.presence
     drawn = load_recipe(Path(__file__).parents[1] / "tuss_small.py").batches()
     drawn = replace(drawn, settings=replace(drawn.settings, p_absent=1.0, max_absent=3, p_dropout=0.3), seed=11)
     with torch.no_grad():
-        evidence, sounds = collect(model, head, drawn, range(BATCHES))
-    n_train = round(len(sounds) * (1 - HELD_OUT))
-    weight = sounds[:n_train].mean().reciprocal_().sub_(1)  # absent ones are as many as present ones
-    optimizer = torch.optim.AdamW(head.parameters(), lr=RATE, weight_decay=0.05)
-    best, kept = float("inf"), head.state_dict()
-    for step in range(STEPS):
-        if step % 50 == 0:
-            held_out = balanced_loss(head, evidence[n_train:], sounds[n_train:])
-            if held_out < best:
-                best, kept = held_out, {key: value.clone() for key, value in head.state_dict().items()}
-        optimizer.param_groups[0]["lr"] = RATE * (1 - step / STEPS)
-        rows = torch.randint(n_train, (512,))
-        loss = cross_entropy(head.layers(evidence[rows]).squeeze(-1), sounds[rows], pos_weight=weight)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    head.load_state_dict(kept)
-    with torch.no_grad():
-        right = (head.layers(evidence[n_train:]).squeeze(-1) > 0) == (sounds[n_train:] > 0)
-    balanced = [float(right[sounds[n_train:] == kind].float().mean()) for kind in (0, 1)]
-    fit = {
-        "questions": len(sounds),
-        "steps": STEPS,
-        "right_where_absent": balanced[0],
-        "right_where_present": balanced[1],
-    }
-    print(fit)
-    card = {**json.loads(read_file(Path(source))[0]["card"]), "presence_fit": fit}
+        evidence, sounds = collect(model, model.presence, drawn, range(BATCHES))
+    found = fit(model.presence.layers, evidence, sounds)
+    print(found)
+    card = {**json.loads(read_file(Path(source))[0]["card"]), "presence_fit": found}
     print(save_weights(model.eval(), target, card=card, dtype=torch.float16))
 
 
