@@ -20,7 +20,7 @@ class Stft(nn.Module):
 
     Args:
         n_fft: window and transform length in samples, even.
-        hop_length: step between frames in samples, at most ``n_fft // 2``.
+        hop_length: step between frames in samples, at most ``n_fft // 2``, or one more: the window begins with a zero.
         window: ``"sqrt-hann"`` or ``"hann"``, periodic.
         reflect: mirror the signal at its ends.
 
@@ -37,8 +37,10 @@ class Stft(nn.Module):
 
     def __init__(self, n_fft: int, hop_length: int, *, window: str = "sqrt-hann", reflect: bool = False) -> None:
         super().__init__()
-        if n_fft % 2 or not 0 < hop_length <= n_fft // 2:
-            raise ValueError(f"n_fft must be even and hop_length at most half of it, got {n_fft} and {hop_length}")
+        if n_fft % 2 or not 0 < hop_length <= n_fft // 2 + 1:
+            raise ValueError(
+                f"n_fft must be even and hop_length at most half of it plus one, got {n_fft} and {hop_length}"
+            )
         if window not in WINDOWS:
             raise ValueError(f"window must be one of {', '.join(WINDOWS)}, got {window!r}")
         self.n_fft = n_fft
