@@ -12,7 +12,10 @@ from safetensors.torch import save_file
 
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Label, Prompts, Span, Target, spell_targets
-from unbraid.models.tuss import PRESETS
+from unbraid.models import film_unet, lasaft, tuss
+from unbraid.models.film_unet import FilmUnetConfig
+from unbraid.models.lasaft_network import LasaftConfig
+from unbraid.models.tuss import TussConfig
 from unbraid.zoo import (
     WEIGHTS,
     ZOO,
@@ -51,9 +54,19 @@ def test_shipped_weights_are_safetensors_and_small():
 @pytest.mark.parametrize("name", [name for name, entry in ZOO.items() if entry.file])
 def test_shipped_models_load(name):
     model = load_model(name)
-    assert model.vocabulary
+    presets = {**tuss.PRESETS, **lasaft.PRESETS, **film_unet.PRESETS}
     assert not model.training
-    assert model.config == PRESETS[name]
+    assert model.config == presets[name]
+
+
+@pytest.mark.parametrize("name", list(ZOO))
+def test_the_table_knows_what_each_network_takes(name):
+    presets = {**tuss.PRESETS, **lasaft.PRESETS, **film_unet.PRESETS}
+    classes = {TussConfig: tuss.Tuss, LasaftConfig: lasaft.Lasaft, FilmUnetConfig: film_unet.FilmUnet}
+    with torch.device("meta"):
+        model = classes[type(presets[name])](presets[name])
+    assert {kind.__name__ for kind in model.accepts} == set(ZOO[name].guides)
+    assert model.vocabulary == ZOO[name].vocabulary
 
 
 def test_debug_model_is_the_same_every_time_and_leaves_the_generator_alone():
