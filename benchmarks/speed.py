@@ -1,4 +1,4 @@
-"""How fast TUSS is, next to what this machine can do: ``python benchmarks/speed.py --help``.
+"""How fast the networks are, next to what this machine can do: ``python benchmarks/speed.py --help``.
 
 Every row runs in a process of its own, so that its peak memory is its own. The columns are explained in
 docs/evaluation.md, section "Speed".
@@ -18,15 +18,24 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from unbraid.audio.signal import Audio
 from unbraid.evaluation.records import provenance
 from unbraid.guides.kinds import Label, Target
+from unbraid.models.film_unet import PRESETS as FILM_UNETS
+from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
+from unbraid.models.lasaft import PRESETS as LASAFTS
+from unbraid.models.lasaft import Lasaft
+from unbraid.models.lasaft_network import LasaftConfig
 from unbraid.models.layers.locoformer import PathConfig, StackConfig
+from unbraid.models.separator import Separator
 from unbraid.models.tuss import PRESETS, Tuss, TussConfig
 from unbraid.separation import Settings, separate
 
 PROMPTS = ("vocals", "drums", "bass", "other", "speech", "sfx")
+POINTED: dict[str, LasaftConfig | FilmUnetConfig] = {**LASAFTS, **FILM_UNETS}
+MOST_TARGETS = 4
 PRECISIONS = ("fp32", "bf16")
 MATRIX = 2048
 SONG_PRESET = "tuss-small"
@@ -128,10 +137,27 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 2**20
 
 
-def targets_for(config: TussConfig, n_prompts: int) -> list[Target]:
-    """Return as many targets as asked for, that the network knows and that go together."""
-    names = config.outputs or PROMPTS
-    return [Target(name, Label(name)) for name in names[:n_prompts]]
+def count_flop(work: Callable[[], object]) -> float:
+    """Count the arithmetic of the matrix products and convolutions of a pass, as it is made."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        work()
+    return float(counter.get_total_flops())
+
+
+def targets_for(model: Separator, count: int) -> list[Target]:
+    """Return as many targets as asked for, that the model knows and that go together.
+
+    A network of examples is taught them with random vectors: what it would hear of examples, it hears once per track.
+    """
+    if isinstance(model, Tuss):
+        names = model.config.outputs or PROMPTS
+    elif model.vocabulary:
+        names = model.vocabulary
+    else:
+        names = tuple(f"sound {number}" for number in range(count))
+        for name in names:
+            model.teach(name, torch.randn(model.query_size or 0))
+    return [Target(name, Label(name)) for name in names[:count]]
 
 
 @dataclass(frozen=True)
@@ -147,41 +173,50 @@ class Job:
 
 @dataclass(frozen=True)
 class Work:
-    """Something to time: it is called with a precision; GFLOP count one second of audio."""
+    """Something to time: it is called with a precision. To count the GFLOP of a second of audio takes memory too."""
 
     run: Callable[[str], Tensor]
-    gflop: float
+    count_gflop: Callable[[], float]
     n_channels: int
 
 
 def network_work(job: Job) -> Work:
-    """Prepare the network alone, on one mono window of noise."""
-    config = PRESETS[job.preset]
-    model, mixture = make_model(config), make_noise(1, job.seconds, config.sample_rate)[None]
-    condition = model.condition(targets_for(config, job.n_prompts))
+    """Prepare the network alone, on one window of noise: of one channel for TUSS, of two for the others."""
+    config = config_of(job.preset)
+    n_channels = 1 if isinstance(config, TussConfig) else 2
+    model, mixture = make_model(config), make_noise(n_channels, job.seconds, config.sample_rate)[None]
+    condition = model.condition(targets_for(model, job.n_prompts))
 
     def run(precision: str) -> Tensor:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             return model(mixture, condition).stems
 
-    flop = network_flop(config, n_frames=n_frames(config, mixture.shape[-1]), n_prompts=job.n_prompts)
-    return Work(run, flop / job.seconds / 1e9, n_channels=1)
+    return Work(run, lambda: window_flop(model, mixture, job.n_prompts) / job.seconds / 1e9, n_channels)
 
 
 def song_work(job: Job) -> Work:
     """Prepare `unbraid.separate` on stereo noise at 44.1 kHz: windows, overlap and resampling included."""
-    config = PRESETS[job.preset]
-    model, targets = make_model(config), targets_for(config, job.n_prompts)
+    config = config_of(job.preset)
+    model = make_model(config)
+    targets = targets_for(model, job.n_prompts)
     mixture = Audio(make_noise(2, job.seconds, 44100), 44100)
 
     def run(precision: str) -> Tensor:
         stems = separate(mixture, targets, model=model, settings=Settings(precision=precision)).stems
         return torch.stack([stem.samples for stem in stems.values()])
 
-    n_passes = 1 if config.channel_mode == "mid" else 2
-    frames = n_frames(config, round(config.segment * config.sample_rate))
-    flop = n_passes * network_flop(config, n_frames=frames, n_prompts=job.n_prompts)
-    return Work(run, flop / config.segment / 1e9, n_channels=2)
+    window = make_noise(2, config.segment, config.sample_rate)[None]
+    return Work(run, lambda: window_flop(model, window, job.n_prompts) / config.segment / 1e9, n_channels=2)
+
+
+def window_flop(model: Separator, mixture: Tensor, count: int) -> float:
+    """Count the arithmetic of one window ``[1, C, N]``: of TUSS from its config, of the others on the pass itself."""
+    if isinstance(model, Tuss):
+        n_passes = 1 if model.config.channel_mode == "mid" else mixture.shape[1]
+        frames = n_frames(model.config, mixture.shape[-1])
+        return n_passes * network_flop(model.config, n_frames=frames, n_prompts=count)
+    condition = model.condition(targets_for(model, count))
+    return count_flop(lambda: model(mixture, condition))
 
 
 PATHS = {"network": network_work, "separate": song_work}
@@ -202,7 +237,7 @@ def measure_here(job: Job, repeats: int) -> Row:
         n_channels=work.n_channels,
         audio_seconds=job.seconds,
         seconds=elapsed,
-        gflop_per_audio_second=work.gflop,
+        gflop_per_audio_second=work.count_gflop(),
         matrix_rate=max(rate, matrix_rate()),
         peak_mib=peak,
         error_db=error,
@@ -211,10 +246,17 @@ def measure_here(job: Job, repeats: int) -> Row:
     )
 
 
-def make_model(config: TussConfig) -> Tuss:
+def config_of(preset: str) -> TussConfig | LasaftConfig | FilmUnetConfig:
+    """Return the config of a preset of any model."""
+    return PRESETS[preset] if preset in PRESETS else POINTED[preset]
+
+
+def make_model(config: TussConfig | LasaftConfig | FilmUnetConfig) -> Separator:
     """Build a network with random weights: speed does not depend on them."""
     torch.manual_seed(0)
-    return Tuss(config).eval()
+    if isinstance(config, TussConfig):
+        return Tuss(config).eval()
+    return Lasaft(config).eval() if isinstance(config, LasaftConfig) else FilmUnet(config).eval()
 
 
 def make_noise(n_channels: int, seconds: float, sample_rate: int) -> Tensor:
@@ -242,7 +284,7 @@ def table(rows: Sequence[Row]) -> str:
         gain = f"{reference / row.seconds:.2f}" if reference and row.precision != "fp32" else ""
         error = "" if row.error_db is None else f"{row.error_db:.1f}"
         lines.append(
-            f"| {row.preset} | {row.path}, {row.n_channels} ch, {row.audio_seconds:g} s | {row.n_prompts} "
+            f"| {row.preset} | {row.path}, {row.n_channels} ch, {row.audio_seconds:.3g} s | {row.n_prompts} "
             f"| {row.precision} | {row.seconds:.3f} | {row.real_time_factor:.3f} | {row.gflop_per_audio_second:.1f} "
             f"| {row.rate:.1f} | {row.matrix_rate:.1f} | {row.rate / row.matrix_rate:.2f} | {gain} "
             f"| {row.peak_mib:.0f} | {error} |"
@@ -262,16 +304,19 @@ def plan(arguments: argparse.Namespace) -> list[Job]:
     """List the rows to measure."""
     jobs = []
     for preset in arguments.presets:
-        outputs = PRESETS[preset].outputs
-        counts = [len(outputs)] if outputs else arguments.prompts
+        config = config_of(preset)
+        if isinstance(config, TussConfig):
+            seconds, counts = arguments.seconds, [len(config.outputs)] if config.outputs else arguments.prompts
+        else:
+            seconds, counts = config.segment, arguments.targets
         jobs += [
-            Job(preset, count, precision, "network", arguments.seconds)
-            for count in counts
-            for precision in arguments.precision
+            Job(preset, count, precision, "network", seconds) for count in counts for precision in arguments.precision
         ]
-    if arguments.song:
-        jobs += [Job(SONG_PRESET, 4, precision, "separate", SONG_SECONDS) for precision in arguments.precision]
-    return jobs
+    return jobs + [
+        Job(preset, 4, precision, "separate", SONG_SECONDS)
+        for preset in arguments.songs
+        for precision in arguments.precision
+    ]
 
 
 def measure(job: Job, arguments: argparse.Namespace) -> Row:
@@ -284,19 +329,26 @@ def measure(job: Job, arguments: argparse.Namespace) -> Row:
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Measure the speed of TUSS next to this machine's matrix product.")
-    parser.add_argument("--presets", nargs="*", default=list(PRESETS), choices=list(PRESETS), metavar="NAME")
-    parser.add_argument("--prompts", nargs="+", type=int, default=[2, 4], metavar="N", help="at most 6")
+    names = [*PRESETS, *POINTED]
+    parser = argparse.ArgumentParser(description="Measure the speed of networks next to this machine's matrix product.")
+    parser.add_argument("--presets", nargs="*", default=list(PRESETS), choices=names, metavar="NAME")
+    parser.add_argument("--prompts", nargs="+", type=int, default=[2, 4], metavar="N", help="of TUSS, at most 6")
+    parser.add_argument("--targets", nargs="+", type=int, default=[1, 4], metavar="N", help="of others, at most 4")
     parser.add_argument("--precision", nargs="+", default=list(PRECISIONS), choices=PRECISIONS)
-    parser.add_argument("--seconds", type=float, default=6.0, help="length of the mono window")
+    parser.add_argument("--seconds", type=float, default=6.0, help="length of the mono window of TUSS")
     parser.add_argument("--repeats", type=int, default=3, help="the best of so many runs counts")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--no-song", dest="song", action="store_false", help="leave out 30 s of stereo, whole way")
+    parser.add_argument(
+        "--songs", nargs="+", default=[SONG_PRESET], choices=names, metavar="NAME", help="30 s of stereo, whole way"
+    )
+    parser.add_argument("--no-song", dest="songs", action="store_const", const=[], help="leave these out")
     parser.add_argument("--out", type=Path, help="add rows to this JSON-lines file; the table then shows all of it")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if not all(1 <= count <= len(PROMPTS) for count in chosen.prompts):
         parser.error(f"--prompts takes counts from 1 to {len(PROMPTS)}")
+    if not all(1 <= count <= MOST_TARGETS for count in chosen.targets):
+        parser.error(f"--targets takes counts from 1 to {MOST_TARGETS}")
     return chosen
 
 

@@ -7,8 +7,15 @@ from types import ModuleType
 
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from unbraid.models.film_unet import PRESETS as FILM_UNETS
+from unbraid.models.film_unet import FilmUnet
+from unbraid.models.lasaft import PRESETS as LASAFTS
+from unbraid.models.lasaft import Lasaft
+from unbraid.models.layers.locoformer import GroupedRmsNorm
+from unbraid.models.layers.unet import Down, Up
 from unbraid.models.tuss import DEBUG, PRESETS, Tuss, TussConfig, conventional
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "speed.py"
@@ -35,9 +42,16 @@ VARIANTS: dict[str, TussConfig] = {
 }
 
 
+def normal(x: Tensor) -> Tensor:
+    return x * x.square().mean(dim=-1, keepdim=True).add(1e-5).rsqrt()
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("n_prompts", [1, 4])
-def test_the_count_agrees_with_the_counter_of_pytorch(name: str, n_prompts: int) -> None:
+def test_the_count_agrees_with_the_counter_of_pytorch(
+    name: str, n_prompts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GroupedRmsNorm, "forward", lambda _, x: normal(x))  # norms do not count, however they are made
     config = VARIANTS[name]
     model = Tuss(config)
     n_frames = 30
@@ -74,6 +88,60 @@ def test_a_row_is_measured_in_a_process_of_its_own() -> None:
     assert row.error_db < -20
     assert row.real_time_factor == pytest.approx(row.seconds / 1.0)
     assert row.rate == pytest.approx(row.gflop_per_audio_second * 1.0 / row.seconds)
+
+
+@pytest.mark.parametrize("preset", ["lasaft-debug", "lasaft-audio-debug", "few-shot-debug", "film-unet-classes-debug"])
+def test_other_networks_are_measured_in_stereo_by_their_own_window(
+    preset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "MATRIX", 64)
+    arguments = speed.parse(["--presets", preset, "--precision", "bf16", "--repeats", "1", "--no-song"])
+    segment = {**LASAFTS, **FILM_UNETS}[preset].segment
+    jobs = speed.plan(arguments)
+    assert jobs == [speed.Job(preset, count, "bf16", "network", segment) for count in (1, 4)]
+    one, four = (speed.measure_here(job, arguments.repeats) for job in jobs)
+    for row in (one, four):
+        assert (row.n_channels, row.audio_seconds) == (2, segment)
+        assert row.seconds > 0
+        assert row.error_db < -20
+    assert 1.5 < four.gflop_per_audio_second / one.gflop_per_audio_second < 4  # the way down is common to all
+
+
+def test_the_count_of_a_pass_is_that_of_its_layers() -> None:
+    model = FilmUnet(FILM_UNETS["film-unet-classes-debug"]).eval()
+    counted: list[int] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(module, Up):  # every input is spread over a kernel of each output
+            counted.append(2 * inputs[0].numel() * module.conv.weight[0].numel())
+        elif isinstance(module, Down | nn.Linear):  # every output is gathered from a kernel of each input
+            weight = module.conv.weight if isinstance(module, Down) else module.weight
+            counted.append(2 * output.numel() * weight[0].numel())
+
+    for module in model.modules():
+        module.register_forward_hook(note)
+    flop = speed.window_flop(model, torch.randn(1, 2, 9000), 3)
+    assert len(counted) == 4 + 3 * (2 + 4)  # down once, and for each target FiLM and up
+    assert flop == sum(counted)
+
+
+def test_the_fast_form_of_lasaft_computes_no_more_than_the_plain_one() -> None:
+    model = Lasaft(LASAFTS["lasaft-debug"]).eval()
+    mixture = torch.randn(1, 2, 4000)
+    for count, least in ((1, 0.99), (4, 0.6)):
+        condition = model.condition(speed.targets_for(model, count))
+        with FlopCounterMode(display=False) as counter:
+            model(mixture, condition)
+        assert least < speed.window_flop(model, mixture, count) / counter.get_total_flops() < 1
+
+
+def test_songs_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "MATRIX", 64)
+    jobs = speed.plan(speed.parse(["--presets", "--precision", "fp32", "--songs", "few-shot-debug", "tuss-debug"]))
+    assert jobs == [speed.Job(name, 4, "fp32", "separate", 30.0) for name in ("few-shot-debug", "tuss-debug")]
+    row = speed.measure_here(replace(jobs[0], seconds=1.5), repeats=1)
+    assert (row.preset, row.n_channels, row.error_db) == ("few-shot-debug", 2, None)
+    assert row.gflop_per_audio_second > 0
 
 
 def row(**changes: object) -> object:
@@ -117,3 +185,6 @@ def test_counts_of_prompts_that_cannot_be_asked_for_are_refused(capsys: pytest.C
     with pytest.raises(SystemExit):
         speed.parse(["--prompts", "7"])
     assert "from 1 to 6" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        speed.parse(["--targets", "5"])
+    assert "from 1 to 4" in capsys.readouterr().err
