@@ -39,9 +39,10 @@ RATE = 1e-3 if NAME == "lasaft_small" and VARIANT in ("query", "key", "none", "v
 
 
 def batches() -> StemTrainingSet:
-    """Return the mixtures of the other recipe, as long as a window of the variant."""
+    """Return the mixtures of the other recipe, of as many frames."""
     full = BASE.batches()
-    return replace(full, settings=replace(full.settings, n_samples=round(CONFIG.segment * CONFIG.sample_rate)))
+    n_frames = full.settings.n_samples // FULL.hop_length
+    return replace(full, settings=replace(full.settings, n_samples=n_frames * CONFIG.hop_length))
 
 
 recipe = replace(

@@ -121,12 +121,16 @@ class BandEncoder(nn.Module):
         self.runs = nn.ModuleList(BandRun(n_bands, width, n_features) for width, n_bands in self.layout)
 
     def forward(self, bins: Tensor) -> Tensor:
-        """Map the real and imaginary parts of a spectrogram to band features."""
+        """Map the real and imaginary parts of a spectrogram to band features.
+
+        In single precision even under autocast: little work, and all that follows lives on it.
+        """
         sizes = [width * n_bands for width, n_bands in self.layout]
-        features = [
-            run(part.flatten(2).unflatten(2, (n_bands, 2 * width)))
-            for run, part, (width, n_bands) in zip(self.runs, bins.split(sizes, dim=2), self.layout, strict=True)
-        ]
+        with torch.autocast(bins.device.type, enabled=False):
+            features = [
+                run(part.flatten(2).unflatten(2, (n_bands, 2 * width)))
+                for run, part, (width, n_bands) in zip(self.runs, bins.split(sizes, dim=2), self.layout, strict=True)
+            ]
         return torch.cat(features, dim=2)
 
 
