@@ -63,7 +63,7 @@ def karras_sigmas(n_steps: int, noise: NoiseConfig, *, to_zero: bool = False) ->
 
     Example:
         >>> karras_sigmas(4, NoiseConfig(), to_zero=True)
-        tensor([8.0000e+01, 9.7232e+00, 4.7008e-01, 2.0000e-03, 0.0000e+00])
+        tensor([8.0000e+01, 9.7232e+00, 4.6998e-01, 2.0000e-03, 0.0000e+00])
     """
     if n_steps < 2:
         raise ValueError(f"a schedule needs at least 2 noise levels, got {n_steps}")
@@ -150,7 +150,7 @@ def denoising_loss(*, estimate: Tensor, reference: Tensor, sigma: Tensor, data: 
     Example:
         >>> sigma = torch.tensor([0.2])
         >>> denoising_loss(estimate=torch.ones(1, 2), reference=torch.zeros(1, 2), sigma=sigma, data=0.2)
-        tensor([50.])
+        tensor([50.0000])
     """
     weight = (sigma.square() + data**2) / (sigma * data).square()
     return weight * (estimate - reference).square().flatten(1).mean(dim=1)
