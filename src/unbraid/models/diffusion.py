@@ -229,7 +229,11 @@ class Multistep:
         return noisy
 
     def _advance(self, noisy: Tensor, following: Tensor, seen: list[tuple[Tensor, Tensor]]) -> Tensor:
-        """Integrate a polynomial through what was predicted, exactly, in ``-ln sigma``."""
+        """Integrate over ``-ln sigma``, with slope and bend estimated from what was predicted before.
+
+        The weights of the highest derivatives are those of the published solver, not the exact ones: one step of order
+        1 or 2 is exact for a constant, one of order 3 for a straight line.
+        """
         sigma, newest = seen[0]
         if self.predicts_noise:
             kept, factor = noisy, sigma - following

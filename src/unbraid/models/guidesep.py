@@ -352,7 +352,7 @@ SMALL = replace(
     PUBLISHED,
     network=TwinShape(
         n_features=32,
-        multipliers=(2, 4, 5),
+        multipliers=(2, 4, 4),
         attention=(False, True, True),
         n_blocks=1,
         n_heads=4,
@@ -362,7 +362,7 @@ SMALL = replace(
 )
 DEBUG = replace(
     PUBLISHED,
-    network=TwinShape(n_features=8, multipliers=(1, 1), attention=(False, True), n_blocks=1, n_groups=4),
+    network=TwinShape(n_features=6, multipliers=(1, 1), attention=(False, True), n_blocks=1, n_groups=2),
     n_fft=62,
     hop_length=32,
     n_frames=32,
