@@ -86,3 +86,24 @@ def test_copies_and_saved_states_do_not_carry_the_narrow_weights(pair):
     plain.load_state_dict(twin.state_dict())
     assert agree(twin, plain, x)
     assert set(layer.state_dict()) == {"weight", "bias"}
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_parts_are_the_columns_and_own_their_memory(with_bias):
+    layer = Linear(16, 8, bias=with_bias)
+    x = torch.randn(3, 16)
+    for narrow in (False, True):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+            parts = layer.parts(x, (6, 2))
+            torch.testing.assert_close(torch.cat(parts, dim=-1), layer(x))
+        assert [part.shape[-1] for part in parts] == [6, 2]
+        assert all(part.is_contiguous() for part in parts)
+
+
+def test_gradients_of_parts_reach_all_of_the_weights(pair):
+    layer, plain = pair
+    x = torch.randn(3, 16)
+    sum(part.square().sum() for part in layer.parts(x, (6, 2))).backward()
+    plain(x).square().sum().backward()
+    torch.testing.assert_close(layer.weight.grad, plain.weight.grad)
+    torch.testing.assert_close(layer.bias.grad, plain.bias.grad)

@@ -14,6 +14,9 @@ from unbraid.models.layers.locoformer import (
     Path,
     PathConfig,
     Rope,
+    Stack,
+    StackConfig,
+    _Attend,
     _GroupedRmsNorm,
     rotate,
 )
@@ -84,11 +87,48 @@ def test_attention_with_and_without_gradients():
     torch.testing.assert_close(attention(x, rotation), fused, rtol=1e-4, atol=1e-5)
 
 
+def plain_attention(query_key, value, rotation):
+    query, key = rotate(query_key, rotation).transpose(1, 3).unbind(2)
+    scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+    return (scores.softmax(-1) @ value.transpose(1, 2)).transpose(1, 2).flatten(-2)
+
+
+@pytest.mark.parametrize("level", [1.0, 30.0])  # scores of 30 squared leave the range of powers
+def test_powers_are_the_softmax_and_so_is_their_gradient(level):
+    rotation = Rope(6)(9)
+    results = []
+    for attend in (plain_attention, lambda *inputs: _Attend.apply(*inputs[:2], *rotation)):
+        generator = torch.Generator().manual_seed(0)
+        query_key = (level * torch.randn(3, 9, 2, 2, 6, generator=generator)).requires_grad_()
+        value = torch.randn(3, 9, 2, 6, generator=generator).requires_grad_()
+        attended = attend(query_key, value, rotation)
+        (attended * torch.randn(3, 9, 12, generator=generator)).sum().backward()
+        results.append((attended, query_key.grad, value.grad))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_a_query_that_nothing_answers_is_finite():
+    query_key = torch.full((1, 4, 2, 1, 2), 40.0)
+    query_key[:, :, 1] = -40.0  # all scores so low that every power is zero
+    value = torch.randn(1, 4, 1, 2)
+    still = torch.ones(4, 1), torch.zeros(4, 1)
+    expected = value.mean(dim=1, keepdim=True).expand(-1, 4, -1, -1).flatten(-2)
+    torch.testing.assert_close(_Attend.apply(query_key, value, *still), expected)
+
+
+def test_what_the_blocks_add_to_stays_wide():
+    path = PathConfig(2, 8, (FeedForwardConfig(6, 2),))
+    stack = Stack(8, 2, StackConfig(1, path, path))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert stack(torch.randn(1, 5, 4, 8).bfloat16()).dtype == torch.float32
+
+
 @pytest.mark.parametrize("length", [1, 5, 700])
 @pytest.mark.parametrize("kernels", [(1, 4), (4,), (1, 1)])
 def test_tiles_change_nothing(length, kernels):
     path = Path(8, 2, PathConfig(2, 8, tuple(FeedForwardConfig(6, k) for k in kernels)))
-    x, rotation = torch.randn(130 if length < 100 else 3, length, 8), Rope(4)(length)
+    x, rotation = torch.randn(1300 // length + 2, length, 8), Rope(4)(length)
     with torch.no_grad():
         tiled = path(x, rotation)
     torch.testing.assert_close(path(x, rotation), tiled, rtol=1e-4, atol=1e-5)
