@@ -69,7 +69,9 @@ def test_snippets_run(page):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_the_examples_in_the_source_run(module):
-    results = doctest.testmod(importlib.import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    results = doctest.testmod(
+        importlib.import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    )
     assert results.failed == 0
 
 

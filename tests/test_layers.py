@@ -36,7 +36,15 @@ KEPT_TO = {
     "ray": (),
 }
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
-SHARED_BY_MODELS = {"__init__", "separator", "losses", "diffusion", "published", "published_guidesep", "published_lasaft"}
+SHARED_BY_MODELS = {
+    "__init__",
+    "separator",
+    "losses",
+    "diffusion",
+    "published",
+    "published_guidesep",
+    "published_lasaft",
+}
 
 
 def imports(path: Path) -> Iterator[str]:
