@@ -2,13 +2,15 @@
 
 Each sound is given as files that hold single notes, such as ``guitar='notes/*.ogg'``. Every second file goes into one
 phrase that is taught; phrases of the others are laid over songs (evaluation items, of which vocals, drums and bass are
-taken), at -6, 0 and 3 dB in turn. The table compares, on these mixtures, the label ``other``, the label that the tuning
-began at, and the taught one; presence is told for each mixture with the phrase, and for the song alone.
+taken), at -6, 0 and 3 dB in turn. The table compares, on these mixtures, the label ``other`` and the label that a tuning
+began at, where the model has them, with the taught one; presence is told for each mixture with the phrase, and for the
+song alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import time
 from pathlib import Path
@@ -72,8 +74,8 @@ def ask(model: Separator, label: str, questions: list[Question]) -> tuple[float,
         alone = unbraid.separate(song, Label(label), model=model, sample_rate=RATE)
         drawn = si_sdr(estimate=answer.stems[label].samples, reference=phrase[None])
         gains.append(float(drawn - si_sdr(estimate=(phrase + song)[None], reference=phrase[None])))
-        present.append(answer.presence[label] or 0.0)
-        absent.append(alone.presence[label] or 0.0)
+        present.append(math.nan if answer.presence[label] is None else answer.presence[label])
+        absent.append(math.nan if alone.presence[label] is None else alone.presence[label])
     count = len(questions)
     return sum(gains) / count, sum(present) / count, sum(absent) / count
 
@@ -104,10 +106,9 @@ def main() -> None:
         query = teach(model, name, Audio(play(learned, LEARNED, 1)[None], RATE), settings=settings)
         seconds = time.process_time() - began
         add_query(model, query)
-        start = str(query.facts["start"])
-        if start not in model.vocabulary:
-            start = "other"
-        for label in dict.fromkeys(("other", start, name)):
+        start = query.facts.get("start")
+        labels = [label for label in ("other", start) if label in model.vocabulary]
+        for label in dict.fromkeys([*labels, name]):
             gain, present, absent = ask(model, label, questions)
             cost = f"{seconds:.0f}" if label == name else ""
             title = f"{label} (taught)" if label == name else label + " (start)" * (label == start)

@@ -13,10 +13,10 @@ from unbraid import Audio
 from unbraid.audio.encoding import Encoding
 from unbraid.audio.writing import write_audio
 from unbraid.cli.main import app
-from unbraid.cli.teach import DEFAULT_MODEL, STEPS
+from unbraid.cli.teach import STEPS
 from unbraid.models.queries import load_query
 from unbraid.teaching import TeachSettings
-from unbraid.zoo import ZOO, debug_model
+from unbraid.zoo import ZOO, load_model
 
 RATE = 8000
 
@@ -130,8 +130,14 @@ def test_ctrl_c_leaves_nothing(teach, desk, monkeypatch):
     assert files(desk) == []
 
 
-def test_the_default_model_is_one_that_ships_and_can_be_taught():
-    entry = ZOO[DEFAULT_MODEL]
-    assert entry.path is not None
-    assert debug_model().query_size is not None
+def test_left_alone_a_model_that_listens_learns_it(desk):
+    result = CliRunner().invoke(app, ["teach", "riff", "--example", "riff.wav", "-o", "riff.unbraid", "--json"])
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert document["method"] == "listened"
+    assert "Examples" in ZOO[document["model"]].guides
+    assert list(load_model("riff.unbraid").taught) == ["riff"]
+
+
+def test_the_number_of_steps_is_the_same_in_python():
     assert TeachSettings().steps == STEPS

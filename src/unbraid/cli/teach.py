@@ -15,7 +15,6 @@ from unbraid.errors import UnbraidError
 if TYPE_CHECKING:
     from unbraid.models.queries import Query
 
-DEFAULT_MODEL = "tuss-small"
 STEPS = 200
 
 
@@ -28,8 +27,15 @@ def teach(  # noqa: PLR0913 - one parameter per option
         typer.Option("--not", metavar="FILE", help="A recording of what the sound is not; repeatable."),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", "-m", metavar="MODEL", help="Who learns it: a name or a weights file.")
-    ] = DEFAULT_MODEL,
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="Who learns it: a name or a weights file; the first that listens to examples if left out.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="File to write, ending in .unbraid. [default: NAME.unbraid in the library]"),
@@ -46,14 +52,15 @@ def teach(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Teach a model a sound once, from a few seconds of it, and ask for it by name from then on."""
     try:
-        from unbraid.guides.kinds import Examples
+        from unbraid.guides.kinds import Examples, Target
         from unbraid.models.queries import save_query
         from unbraid.teaching.library import check_name
         from unbraid.teaching.teacher import teach as learn
         from unbraid.teaching.tuning import TeachSettings
-        from unbraid.zoo import load_model
+        from unbraid.zoo import default_model, load_model
 
-        separator = load_model(model, device=device)
+        examples = Examples([Path(one) for one in example], [Path(one) for one in negative or []])
+        separator = load_model(model or default_model([Target(name or "sound", examples)]), device=device)
         check_name(name, separator)
         path = _place(name, out, force=force)
         with ProgressLine(1, quiet=quiet) as line:
@@ -61,7 +68,7 @@ def teach(  # noqa: PLR0913 - one parameter per option
             query = learn(
                 separator,
                 name,
-                Examples([Path(one) for one in example], [Path(one) for one in negative or []]),
+                examples,
                 start=start,
                 settings=TeachSettings(steps=steps, seed=seed),
                 progress=line.update,
