@@ -1,10 +1,10 @@
 """What teaching brings: ``python benchmarks/teaching.py SONGS NAME=FOLDER/PATTERN … [--steps N] [-m MODEL]``.
 
 Each sound is given as files that hold single notes, such as ``guitar='notes/*.ogg'``. Every second file goes into one
-phrase that is taught; phrases of the others are laid over songs (evaluation items, of which vocals, drums and bass are
-taken), at -6, 0 and 3 dB in turn. The table compares, on these mixtures, the label ``other`` and the label that a tuning
-began at, where the model has them, with the taught one; presence is told for each mixture with the phrase, and for the
-song alone.
+phrase that is taught; phrases of the others are laid over songs (evaluation items, of which vocals, drums and bass
+are taken), at -6, 0 and 3 dB in turn. The table compares, on these mixtures, the label ``other`` and the label that a
+tuning began at, where the model has them, with the taught one; presence is told for each mixture with the phrase, and
+for the song alone.
 """
 
 from __future__ import annotations
