@@ -4,8 +4,8 @@ import pytest
 
 from unbraid.datasets.instruments import INSTRUMENTS
 from unbraid.datasets.midi import write_midi
-from unbraid.datasets.score import Note
 from unbraid.errors import DatasetError
+from unbraid.guides.notes import Note
 
 
 def test_notes_read_back(tmp_path):

@@ -5,8 +5,8 @@ import pytest
 from unbraid.datasets.instruments import INSTRUMENTS
 from unbraid.datasets.midi import write_midi
 from unbraid.datasets.midi_songs import read_midi
-from unbraid.datasets.score import Note
 from unbraid.errors import DatasetError
+from unbraid.guides.notes import Note
 
 
 def test_written_notes_are_read(tmp_path):

@@ -16,8 +16,8 @@ from unbraid.datasets.multitrack_packing import (
     read_multitracks,
 )
 from unbraid.datasets.pack import read_pack
-from unbraid.datasets.score import Note
 from unbraid.errors import DatasetError
+from unbraid.guides.notes import Note
 
 
 def write(path, seconds=1.0, seed=0):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from unbraid.datasets.instruments import INSTRUMENTS
-from unbraid.datasets.score import Note
 from unbraid.datasets.singing import draw_singer, sing
 from unbraid.datasets.spectral import SAMPLE_RATE
+from unbraid.guides.notes import Note
 
 SECOND = SAMPLE_RATE
 

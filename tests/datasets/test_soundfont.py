@@ -5,9 +5,9 @@ import pytest
 
 from unbraid.datasets import soundfont
 from unbraid.datasets.instruments import INSTRUMENTS
-from unbraid.datasets.score import Note
 from unbraid.datasets.soundfont import FluidPlayer, choose_soundfont, find_soundfont, open_player
 from unbraid.errors import DatasetError
+from unbraid.guides.notes import Note
 
 NOTES = [Note(0.1, 0.4, 60, 100), Note(0.5, 0.4, 64, 100)]
 

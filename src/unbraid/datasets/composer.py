@@ -13,10 +13,11 @@ import numpy as np
 
 from unbraid.datasets import writers
 from unbraid.datasets.instruments import INSTRUMENTS, Family, Instrument
-from unbraid.datasets.score import Bar, Chord, Note, Section
+from unbraid.datasets.score import Bar, Chord, Section
 from unbraid.datasets.seeds import seed_of
 from unbraid.datasets.styles import MODES, STYLES, Role, Seat, Style
 from unbraid.errors import DatasetError
+from unbraid.guides.notes import Note
 
 if TYPE_CHECKING:
     from torch import Generator

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from unbraid.datasets.instruments import Instrument
-from unbraid.datasets.score import Note
 from unbraid.errors import DatasetError
+from unbraid.guides.notes import Note
 
 TICKS_PER_BEAT = 480
 _DRUM_CHANNEL = 9

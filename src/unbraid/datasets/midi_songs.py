@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from unbraid.datasets.instruments import Family, Instrument
-from unbraid.datasets.score import Note
 from unbraid.errors import DatasetError
+from unbraid.guides.notes import Note
 
 DRUM_CHANNEL = 9
 VOLUME, EXPRESSION = 7, 11

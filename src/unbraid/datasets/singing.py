@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from unbraid.datasets.instruments import Instrument
-from unbraid.datasets.score import Note
 from unbraid.datasets.spectral import (
     SAMPLE_RATE,
     Samples,
@@ -31,6 +30,7 @@ from unbraid.datasets.spectral import (
     slow_noise,
     times,
 )
+from unbraid.guides.notes import Note
 
 _HOP = 256
 _N_FFT = 1024

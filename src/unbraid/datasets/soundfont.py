@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from unbraid.datasets.instruments import Instrument
-from unbraid.datasets.score import Note
 from unbraid.datasets.spectral import SAMPLE_RATE, Samples
 from unbraid.errors import DatasetError
+from unbraid.guides.notes import Note
 
 _PLACES = (
     "/usr/share/sounds/sf2",

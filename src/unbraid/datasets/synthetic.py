@@ -17,12 +17,12 @@ from unbraid.datasets import console
 from unbraid.datasets.composer import Part, TrackDraw, compose, draw_track
 from unbraid.datasets.drumkit import draw_kit
 from unbraid.datasets.instruments import CATEGORIES, Family
-from unbraid.datasets.score import Note
 from unbraid.datasets.singing import draw_singer, sing
 from unbraid.datasets.soundfont import Player
 from unbraid.datasets.spectral import SAMPLE_RATE, Samples, add_at
 from unbraid.datasets.styles import Role
 from unbraid.datasets.timbres import TIMBRES
+from unbraid.guides.notes import Note
 
 __all__ = ["RenderedStem", "RenderedTrack", "TrackDraw", "draw_track", "render_track"]
 

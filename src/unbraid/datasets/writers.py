@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unbraid.datasets.instruments import Instrument
-from unbraid.datasets.score import Bar, Chord, Note, Section
+from unbraid.datasets.score import Bar, Chord, Section
 from unbraid.datasets.styles import (
     CLAP,
     COWBELL,
@@ -29,6 +29,7 @@ from unbraid.datasets.styles import (
     Groove,
     Style,
 )
+from unbraid.guides.notes import Note
 
 _ACCENTS = {"X": 112, "x": 92, "o": 48}
 _PERCUSSION: tuple[Groove, ...] = (
