@@ -357,6 +357,9 @@ PRESETS: dict[str, LasaftConfig] = {
     "lasaft-large-32": replace(LARGE, query_size=32),
     "lasaft-light": LIGHT,
     "lasaft-light-16": replace(LIGHT, n_features=16, n_layers=3, normalize=True, presence=True),
+    "lasaft-light-16-audio": replace(
+        LIGHT, n_features=16, n_layers=3, labels=(), query_net=QueryNetConfig(), normalize=True, presence=True
+    ),
     "lasaft-audio-released": replace(AUDIO, query_listening=False, key_listening=False),
     "lasaft-audio-key": replace(AUDIO, query_listening=False),
     "lasaft-audio": AUDIO,
