@@ -11,7 +11,7 @@ import torch
 
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Label, Prompts, Target, spell_targets
-from unbraid.models.tuss import DEBUG, PRESETS, Tuss, TussConfig, align_channels, match
+from unbraid.models.tuss import DEBUG, PRESETS, Tuss, TussConfig
 from unbraid.zoo import debug_model
 
 
@@ -229,14 +229,3 @@ def test_inference_and_training_give_the_same():
     with torch.inference_mode():
         stems = model(mixture[:, None], ask(model, "vocals bass")).stems[:, :, 0]
     torch.testing.assert_close(stems, trained.detach(), rtol=1e-4, atol=1e-5)
-
-
-def test_swapped_outputs_of_a_channel_are_put_back():
-    left = torch.randn(1, 3, 1, 500)
-    right = 0.5 * left[:, [2, 1, 0]]
-    aligned = align_channels(torch.cat([left, right], dim=2), [(0, 2)])
-    torch.testing.assert_close(aligned[:, :, 1:], 0.5 * left)
-
-
-def test_match_is_one_to_one():
-    assert match(torch.tensor([[0.1, 3.0], [2.0, 4.0]])) == [0, 1]

@@ -20,7 +20,9 @@ from unbraid.audio.stft import Stft
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Label, Prompts, Target, output_names
 from unbraid.models.layers.bands import BandDecoder, BandEncoder, split_rule
+from unbraid.models.layers.channels import align_channels
 from unbraid.models.layers.locoformer import FeedForwardConfig, PathConfig, Stack, StackConfig
+from unbraid.models.layers.recordings import down_mix
 from unbraid.models.separator import Estimates, Separator
 
 PROMPTS = ("speech", "sfx", "sfx-mix", "drums", "bass", "vocals", "other", "music-mix")
@@ -316,7 +318,7 @@ class Tuss(Separator):
 
     def _separate_by_mid(self, mixture: Tensor, condition: TussCondition) -> Estimates:
         """Estimate masks on the middle of the channels, and apply them to every channel."""
-        mid, _ = self._analyze(middle(mixture))
+        mid, _ = self._analyze(down_mix(mixture))
         spectrogram, scale = self._analyze(mixture.flatten(0, 1))
         n_batch, n_channels = mixture.shape[:2]
         spectrogram = spectrogram.view(n_batch, n_channels, *spectrogram.shape[1:])
@@ -369,48 +371,6 @@ def prompt_of(target: Target) -> str:
             f"target {target.name!r} has {len(names)} prompts ({' '.join(names)}): give each its own target"
         )
     return names[0]
-
-
-def middle(mixture: Tensor) -> Tensor:
-    """Return the mean of the channels of ``[B, C, N]``; the loudest channel where they cancel each other.
-
-    They count as canceling where the mean is 14 dB below the loudest channel.
-    """
-    mean = mixture.mean(dim=1)
-    energy = mixture.square().sum(dim=-1)  # [B, C]
-    loudest = mixture[torch.arange(len(mixture), device=mixture.device), energy.argmax(dim=1)]
-    cancels = mean.square().sum(dim=-1) < 10**-1.4 * energy.amax(dim=1)
-    return torch.where(cancels[:, None], loudest, mean)
-
-
-def align_channels(stems: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
-    """Give interchangeable outputs the same order in all channels as in the first one.
-
-    Each channel of ``[B, S, C, N]`` was separated alone, so that two outputs of one prompt may have changed
-    places; the order that correlates best in magnitude with the channels before is taken.
-    """
-    aligned = stems.clone()
-    for item in aligned:  # [S, C, N]
-        for group in groups:
-            members = torch.tensor(group, device=stems.device)
-            model = item[members, 0].clone()
-            for channel in range(1, item.shape[1]):
-                here = item[members, channel].clone()
-                order = match(model @ here.T)
-                item[members, channel] = here[order]
-                model = model + here[order]
-    return aligned
-
-
-def match(similarity: Tensor) -> list[int]:
-    """Pair rows with columns of a square matrix, the most similar first."""
-    rest = similarity.clone()
-    order = [0] * len(rest)
-    for _ in range(len(rest)):
-        row, column = divmod(int(rest.argmax()), len(rest))
-        order[row] = column
-        rest[row], rest[:, column] = -torch.inf, -torch.inf
-    return order
 
 
 def _stack(n_blocks: int, n_heads: int, attention: int, width: int, kernels: tuple[int, int]) -> StackConfig:

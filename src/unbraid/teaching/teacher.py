@@ -18,9 +18,10 @@ from unbraid.errors import GuideError
 from unbraid.guides.examples import resolve_examples
 from unbraid.guides.kinds import Examples, GivenRecordings, Recording, Span, Target
 from unbraid.models.lasaft import Lasaft
+from unbraid.models.layers.recordings import down_mix
 from unbraid.models.queries import Query, tensors_sha256
 from unbraid.models.separator import Separator
-from unbraid.models.tuss import Tuss, middle
+from unbraid.models.tuss import Tuss
 from unbraid.teaching.lessons import Lesson, Material, draw_lesson, make_lesson, render_scenes, render_songs
 from unbraid.teaching.library import check_name
 from unbraid.teaching.tuning import DEFAULTS, Ask, Pulse, TeachSettings, Tuned, tune
@@ -220,5 +221,5 @@ def _checks(material: Material, n_samples: int, settings: TeachSettings) -> list
 
 def _mono(recording: Audio, sample_rate: int) -> Tensor:
     """Return the middle of a recording ``[N]`` at the model's rate."""
-    mono = middle(recording.samples[None])
+    mono = down_mix(recording.samples[None])
     return resample(mono, source_rate=recording.sample_rate, target_rate=sample_rate)[0]
