@@ -19,6 +19,7 @@ def report():
 def test_what_is_there(report):
     assert report["versions"]["unbraid"] == unbraid.__version__
     assert report["versions"]["torch"] == torch.__version__
+    assert {"mido", "matplotlib", "pillow"} <= set(report["versions"])
     assert report["machine"]["cores"] >= report["machine"]["usable cores"] >= 1
     assert report["devices"]["cpu"] is True
     assert len(report["devices"]["cuda"]) == torch.cuda.device_count()
@@ -48,7 +49,7 @@ def test_a_bare_machine_is_told_what_is_missing_and_how_to_get_it(monkeypatch):
     assert report["versions"]["av"] is None
     assert report["codecs"]["ffmpeg (PyAV)"] is None
     missing = {line["what"]: line["cure"] for line in report["missing"]}
-    assert {"av", "lightning-fabric", "mido", "fluidsynth", "soundfont", "espeak-ng"} <= set(missing)
+    assert {"av", "lightning-fabric", "mido", "matplotlib", "fluidsynth", "soundfont", "espeak-ng"} <= set(missing)
     assert "unbraid[video]" in missing["av"]
     assert all(missing.values())
     text = CliRunner().invoke(app, ["doctor"]).stdout

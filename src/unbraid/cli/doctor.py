@@ -15,7 +15,8 @@ import typer
 
 from unbraid.cli import console
 
-PACKAGES = ("torch", "numpy", "soundfile", "soxr", "safetensors", "typer", "rich", "av", "lightning-fabric", "mido")
+REQUIRED = ("torch", "numpy", "soundfile", "soxr", "safetensors", "typer", "rich")
+OPTIONAL = ("av", "lightning-fabric", "mido", "matplotlib", "pillow")
 CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16", "asimd", "bf16", "sve")
 WRITTEN = {"WAV": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}
 
@@ -68,7 +69,7 @@ def _versions() -> dict[str, str | None]:
     import unbraid
 
     found: dict[str, str | None] = {"unbraid": unbraid.__version__, "python": sys.version.split()[0]}
-    for package in PACKAGES:
+    for package in (*REQUIRED, *OPTIONAL):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -167,6 +168,7 @@ def _missing(tools: dict[str, Any], codecs: dict[str, Any]) -> list[Missing]:
             Missing("lightning-fabric", "unbraid train", "pip install 'unbraid[train]'"),
         ),
         (util.find_spec("mido"), Missing("mido", "MIDI files of unbraid render", "pip install 'unbraid[render]'")),
+        (util.find_spec("matplotlib"), Missing("matplotlib", "unbraid explain", "pip install 'unbraid[plot]'")),
         (
             tools["fluidsynth"] or tools["tinysoundfont"],
             Missing("fluidsynth", "unbraid render with a SoundFont", f"{apt} fluidsynth, or pip install tinysoundfont"),
