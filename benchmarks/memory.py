@@ -29,7 +29,8 @@ from unbraid.delivery import DeliveryOptions, separate_file
 from unbraid.guides.kinds import Label, Prompts, Request, spell_targets
 from unbraid.models.separator import Estimates, Separator
 from unbraid.models.tuss import PRESETS, Tuss
-from unbraid.separation import Settings, load_separator
+from unbraid.request import load_separator
+from unbraid.separation import Settings
 from unbraid.zoo import ZOO, debug_model
 
 RATE = 44_100

@@ -14,13 +14,14 @@ FLOORS = {
     "models": 2,
     "zoo": 3,
     "datasets": 3,
-    "separation": 4,
+    "request": 4,
+    "separation": 5,
     "teaching": 4,
-    "delivery": 5,
-    "training": 5,
-    "evaluation": 5,
-    "explanation": 5,
-    "cli": 6,
+    "delivery": 6,
+    "training": 6,
+    "evaluation": 6,
+    "explanation": 6,
+    "cli": 7,
 }
 EVERYONES = {"errors"}
 DOORS = {"__init__", "__main__"}

@@ -13,7 +13,8 @@ from unbraid.audio.signal import Audio
 from unbraid.errors import AudioError, AudioReadError, Cancelled, GuideError, ModelError, SettingsError
 from unbraid.guides.kinds import Label, Prompts, Target, unique_names
 from unbraid.models.separator import Estimates, Separator
-from unbraid.separation import Separation, Settings, load_separator, residual_of, separate, separate_stream
+from unbraid.request import load_separator
+from unbraid.separation import Separation, Settings, residual_of, separate, separate_stream
 from unbraid.zoo import debug_model
 
 RATE = 8000

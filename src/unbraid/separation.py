@@ -23,9 +23,10 @@ from unbraid.audio.resample import StreamResampler, resampled_length
 from unbraid.audio.segments import SampleQueue, WindowLayout, overlap_add
 from unbraid.audio.signal import Audio
 from unbraid.errors import AudioError, Cancelled, ModelError, SettingsError
-from unbraid.guides.examples import cut_span, resolve_examples
-from unbraid.guides.kinds import Request, Target, spell_targets
-from unbraid.models.separator import Condition, Separator
+from unbraid.guides.kinds import Request, Target
+from unbraid.guides.on_clock import Recorded, put_on_clock
+from unbraid.models.separator import Condition, Joinable, Sampling, Separator
+from unbraid.request import pick_separator, read_request
 
 PRECISIONS = ("fp32", "bf16")
 _BLOCK = 1 << 16  # samples that are resampled at a time
@@ -44,6 +45,7 @@ class Settings:
         segment: length of a window in seconds; None is the length that the model was trained on.
         batch_size: windows that are processed at a time; None is 1 on the CPU and 8 elsewhere.
         precision: ``"fp32"``, or ``"bf16"`` for matrix products in bfloat16.
+        sampling: how a model that draws its answers at random draws them; None leaves it to the model.
 
     Raises:
         SettingsError: if a value is out of range.
@@ -57,6 +59,7 @@ class Settings:
     segment: float | None = None
     batch_size: int | None = None
     precision: str = "fp32"
+    sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
         WindowLayout(1, self.overlap, 1 if self.batch_size is None else self.batch_size)  # refuses these two
@@ -154,8 +157,8 @@ def separate(
     _check_block(audio.samples, start=0, sample_rate=audio.sample_rate)
     if audio.n_samples == 0:
         raise AudioError("the mixture is empty: give at least one sample")
-    wanted = resolve_examples(wanted, cut=lambda span: cut_span(audio, span))
-    network = _Network(separator, separator.condition(wanted), settings, cancel)
+    wanted = put_on_clock(wanted, Recorded.of(audio))
+    network = _Network(separator, _condition(separator, wanted, settings), settings, cancel)
     stream = SeparationStream(
         network, [audio.samples], sample_rate=audio.sample_rate, n_samples=audio.n_samples, progress=progress
     )
@@ -207,7 +210,7 @@ def separate_stream(
     if sample_rate <= 0:
         raise AudioError(f"sample_rate must be positive, got {sample_rate}")
     wanted = read_request(model, targets)
-    network = _Network(model, model.condition(wanted), settings, cancel)
+    network = _Network(model, _condition(model, wanted, settings), settings, cancel)
     return SeparationStream(network, blocks, sample_rate=sample_rate, n_samples=n_samples, progress=progress)
 
 
@@ -303,6 +306,12 @@ class SeparationStream(Iterator[SeparatedBlock]):
             self._progress(self._n_out / self._n_samples)
 
 
+def _condition(model: Separator, targets: Sequence[Target], settings: Settings) -> Condition:
+    """Make the condition of a track."""
+    condition = model.condition(targets)
+    return condition if settings.sampling is None else model.sample_with(condition, settings.sampling)
+
+
 class _Network:
     """A model, what it is asked for, and how it is run on windows."""
 
@@ -319,6 +328,7 @@ class _Network:
         self.layout = WindowLayout(
             length=max(1, round(segment * model.sample_rate)),
             overlap=settings.overlap,
+            step=model.step,
             batch_size=settings.batch_size or (1 if self._device.type == "cpu" else _ACCELERATOR_BATCH),
         )
 
@@ -332,8 +342,11 @@ class _Network:
         self.poll()
         rate, n_samples = self.model.sample_rate, windows.shape[-1]
         conditions = [self.condition.crop(start / rate, (start + n_samples) / rate) for start in starts]
-        if all(condition is conditions[0] for condition in conditions):
-            return self._forward(windows, conditions[0], starts[0])
+        first, *others = conditions
+        if all(condition is first for condition in others):
+            return self._forward(windows, first, starts[0])
+        if isinstance(first, Joinable):
+            return self._forward(windows, first.join(others), starts[0])
         answers = [
             self._forward(window[None], condition, start)
             for window, condition, start in zip(windows, conditions, starts, strict=True)
@@ -377,48 +390,6 @@ def residual_of(mixture: Tensor, stems: Iterable[Tensor]) -> Tensor:
         tensor([[0.2500]])
     """
     return mixture - reduce(torch.add, stems)
-
-
-def read_request(model: Separator, targets: Request) -> tuple[Target, ...]:
-    """Spell the targets out, refuse what the model cannot follow, and read the examples that are files.
-
-    Spans of the mixture stay spans, and what depends on other guides is checked too if there are none.
-
-    Raises:
-        GuideError: as :meth:`Separator.condition` and :func:`~unbraid.guides.examples.resolve_examples` do.
-    """
-    from unbraid.zoo import check_targets
-
-    wanted = spell_targets(targets)
-    check_targets(model, wanted)
-    return resolve_examples(wanted)
-
-
-def pick_separator(model: Separator | str | os.PathLike[str] | None, targets: Request) -> Separator:
-    """Load the separator asked for, or, if it is left open, the one that ships for guides of these kinds.
-
-    Raises:
-        ModelError: if there is no such model.
-        GuideError: if it is left open and the targets are malformed.
-    """
-    if model is not None:
-        return load_separator(model)
-    from unbraid.zoo import default_model
-
-    return load_separator(default_model(spell_targets(targets)))
-
-
-def load_separator(model: Separator | str | os.PathLike[str]) -> Separator:
-    """Return a separator as it is; load one that is given by its name or the path of its weights.
-
-    Raises:
-        ModelError: if there is no such model.
-    """
-    if isinstance(model, Separator):
-        return model
-    from unbraid.zoo import load_model
-
-    return load_model(os.fspath(model))
 
 
 def _collect(stream: SeparationStream, mixture: Audio) -> Separation:

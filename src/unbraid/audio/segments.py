@@ -52,6 +52,7 @@ class WindowLayout:
         overlap: fraction of a window that the next one covers again, in [0, 0.9).
         batch_size: windows that are processed at a time.
         fade: ``"linear"`` cross-fades; ``"box"`` is the plain mean of all windows that meet.
+        step: windows begin at multiples of so many samples, but for the last one, which ends with the recording.
 
     Raises:
         SettingsError: if a value is out of range.
@@ -66,6 +67,7 @@ class WindowLayout:
     overlap: float = 0.25
     batch_size: int = 1
     fade: Literal["linear", "box"] = "linear"
+    step: int = 1
 
     def __post_init__(self) -> None:
         if self.length < 1:
@@ -76,13 +78,16 @@ class WindowLayout:
             )
         if self.batch_size < 1:
             raise SettingsError(f"batch_size {self.batch_size} is out of range: use 1 or more")
+        if self.step < 1:
+            raise SettingsError(f"windows cannot begin every {self.step} samples: use 1 or more")
         if self.fade not in ("linear", "box"):
             raise SettingsError(f"unknown fade {self.fade!r}: use 'linear' or 'box'")
 
     @property
     def stride(self) -> int:
         """Samples from the beginning of a window to that of the next."""
-        return max(1, round(self.length * (1 - self.overlap)))
+        stride = max(1, round(self.length * (1 - self.overlap)))
+        return max(self.step, stride // self.step * self.step) if self.step <= self.length else stride
 
     def starts(self, n_samples: int) -> list[int]:
         """First sample of each window of a recording; empty where there is nothing to cover."""

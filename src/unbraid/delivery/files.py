@@ -25,15 +25,15 @@ from unbraid.audio.signal import Audio
 from unbraid.delivery.manifest import Manifest, Provenance, StemRecord, decibels, provenance_of, read_manifest, versions
 from unbraid.delivery.names import NameTemplate, check_distinct
 from unbraid.errors import AudioWriteError, Cancelled
-from unbraid.guides.examples import check_span, example_files, resolve_examples
+from unbraid.guides.examples import check_span, example_files
 from unbraid.guides.kinds import Request, Span, spell_targets
+from unbraid.guides.on_clock import Recorded, put_on_clock
 from unbraid.models.separator import Separator
+from unbraid.request import pick_separator, read_request
 from unbraid.separation import (
     DEFAULTS,
     SeparationStream,
     Settings,
-    pick_separator,
-    read_request,
     residual_of,
     separate_stream,
 )
@@ -223,7 +223,7 @@ def separate_file(
     asked = spell_targets(targets)
     wanted = read_request(separator, asked)
     with open_audio(path) as reader:
-        wanted = resolve_examples(wanted, cut=lambda span: _cut(path, reader, span))
+        wanted = put_on_clock(wanted, _recorded(path, reader))
         stream = separate_stream(
             separator,
             reader.blocks(),
@@ -250,10 +250,18 @@ def separate_file(
     return found
 
 
-def _cut(path: Path, reader: AudioReader, span: Span) -> Audio:
-    """Read a span of the input, which may be longer than memory."""
-    check_span(span, reader.duration)
-    return read_audio(path, start=span.start, stop=span.stop)
+def _recorded(path: Path, reader: AudioReader) -> Recorded:
+    """Show the input, which may be longer than memory, to the guides."""
+
+    def cut(span: Span) -> Audio:
+        check_span(span, reader.duration)
+        return read_audio(path, start=span.start, stop=span.stop)
+
+    def blocks() -> Iterator[Tensor]:
+        with open_audio(path) as again:
+            yield from again.blocks()
+
+    return Recorded(duration=reader.duration, sample_rate=reader.sample_rate, cut=cut, blocks=blocks)
 
 
 def _name_of(separator: Separator, model: Separator | str | os.PathLike[str] | None) -> str:

@@ -27,7 +27,7 @@ from unbraid.guides.examples import resolve_examples
 from unbraid.guides.kinds import Request
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.separator import Separator
-from unbraid.separation import read_request
+from unbraid.request import read_request
 from unbraid.zoo import ZOO
 
 MAX_COLUMNS = 4096

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 from torch import Tensor, nn
 
-from unbraid.errors import GuideError
+from unbraid.errors import GuideError, SettingsError
 from unbraid.guides.kinds import Examples, Guide, Target
+
+MAX_STEPS = 1000
+MAX_CANDIDATES = 64
 
 
 class Estimates(NamedTuple):
@@ -49,6 +53,47 @@ class Condition(Protocol):
         ...
 
 
+@runtime_checkable
+class Joinable(Condition, Protocol):
+    """A condition on the mixture's clock, of which several windows go through the network together."""
+
+    def join(self, others: Sequence[Self]) -> Self:
+        """Return the condition of this window and of others, in this order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a model that draws its answers at random draws them.
+
+    Args:
+        seed: of the random numbers; the same seed gives the same answer.
+        steps: evaluations of the network for one draw; None is what the model was made for.
+        candidates: draws of each window, of which the best is taken.
+
+    Raises:
+        SettingsError: if a value is out of range.
+
+    Example:
+        >>> Sampling(candidates=4).steps is None
+        True
+    """
+
+    seed: int = 0
+    steps: int | None = None
+    candidates: int = 1
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and not 1 <= self.steps <= MAX_STEPS:
+            raise SettingsError(f"steps {self.steps} is out of range: use 1 to {MAX_STEPS}")
+        if not 1 <= self.candidates <= MAX_CANDIDATES:
+            raise SettingsError(f"candidates {self.candidates} is out of range: use 1 to {MAX_CANDIDATES}")
+        if not 0 <= self.seed < 1 << 63:
+            raise SettingsError(
+                f"seed {self.seed} is out of range: use 0 or a positive number below 2 to the power of 63"
+            )
+
+
 class Separator(nn.Module, ABC):
     """A network that pulls targets out of a mixture at its own rate.
 
@@ -56,6 +101,7 @@ class Separator(nn.Module, ABC):
         config: what shapes the network: a frozen dataclass of plain values.
         sample_rate: rate of the windows that ``forward`` takes, in hertz.
         segment: length of the windows that it was trained on, in seconds.
+        step: windows should begin at multiples of so many samples of its own rate.
         accepts: the kinds of guide that ``condition`` takes.
         vocabulary: the labels or prompts that it knows; empty if it knows none.
         query_size: length of the vector that stands for a target inside the network; None if there is no such vector.
@@ -68,6 +114,7 @@ class Separator(nn.Module, ABC):
     segment: float
     accepts: frozenset[type[Guide]]
     vocabulary: tuple[str, ...]
+    step: int = 1
     query_size: int | None = None
     name: str = ""
 
@@ -88,6 +135,17 @@ class Separator(nn.Module, ABC):
     @abstractmethod
     def forward(self, mixture: Tensor, condition: Condition) -> Estimates:
         """Separate windows ``[B, C, N]`` of one track into ``[B, S, C, N]``."""
+
+    def sample_with(self, condition: Condition, sampling: Sampling) -> Condition:
+        """Return a condition that is answered with other random draws, if the model draws anything at random.
+
+        Raises:
+            SettingsError: if it does not.
+        """
+        del condition, sampling
+        raise SettingsError(
+            f"{self.name or type(self).__name__} draws nothing at random: leave seed, steps and candidates out"
+        )
 
     def embed(self, examples: Examples) -> Tensor:
         """Turn examples into the vector ``[query_size]`` that stands for their sound, if the model can.

@@ -1,0 +1,68 @@
+"""From guides as a user gives them to guides on the mixture's clock: files read, spans cut, sizes and places checked.
+
+Axes: C channels, n samples of one block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from unbraid.audio.signal import Audio
+from unbraid.guides.examples import cut_span, resolve_examples
+from unbraid.guides.kinds import Span, Target
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The mixture, as far as guides ask for it.
+
+    Args:
+        duration: in seconds.
+        sample_rate: of its blocks, in hertz.
+        cut: returns a span of it, or raises a GuideError if it lies outside.
+        blocks: returns its samples once more from the beginning, blocks ``[C, n]``.
+    """
+
+    duration: float
+    sample_rate: int
+    cut: Callable[[Span], Audio]
+    blocks: Callable[[], Iterable[Tensor]]
+
+    @classmethod
+    def of(cls, audio: Audio) -> Recorded:
+        """Show a recording in memory."""
+        return cls(audio.duration, audio.sample_rate, lambda span: cut_span(audio, span), lambda: [audio.samples])
+
+
+def read_guides(targets: Sequence[Target]) -> tuple[Target, ...]:
+    """Read everything that can be read without the mixture, so that what is wrong with it is told before any work.
+
+    Spans stay spans.
+
+    Raises:
+        GuideError: if a file is missing, damaged, silent or no guide; the message names the target.
+
+    Example:
+        >>> read_guides([Target("riff", Span(0.5, 1))])[0].guides
+        (Examples(positive=(Span(start=0.5, stop=1, sounds=True),), negative=()),)
+    """
+    return resolve_examples(targets)
+
+
+def put_on_clock(targets: Sequence[Target], mixture: Recorded) -> tuple[Target, ...]:
+    """Cut spans out of the mixture, and find the place of every guide on its clock.
+
+    Raises:
+        GuideError: as `read_guides`, and if a guide is of another song's length, or has no place in this one.
+
+    Example:
+        >>> import torch
+        >>> song = Audio(torch.ones(1, 8000), 8000)
+        >>> (target,) = put_on_clock([Target("riff", Span(0.5, 1))], Recorded.of(song))
+        >>> target.guides[0].recordings[0][0].duration
+        0.5
+    """
+    return resolve_examples(targets, cut=mixture.cut)
