@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from unbraid.datasets.episode_draws import EpisodeSettings
-from unbraid.datasets.taxonomy import INSTRUMENT_CLASSES
+from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
 from unbraid.models.film_unet import PRESETS, FilmUnet, FilmUnetConfig
 from unbraid.training.film_unet_step import FilmUnetStep, by_class, by_examples
 from unbraid.training.recipe import AdamW, Validation, load_recipe

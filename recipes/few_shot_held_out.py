@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from unbraid.datasets.taxonomy import INSTRUMENT_CLASSES
+from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
 from unbraid.training.recipe import Validation, load_recipe
 
 BASE = load_recipe(Path(__file__).with_name(f"{os.environ.get('UNBRAID_BASE', 'few_shot')}.py"))

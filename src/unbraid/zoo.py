@@ -21,7 +21,8 @@ from torch import Tensor
 
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Guide, Label, Prompts, Span, Target
-from unbraid.models.film_unet import CLASSES, FilmUnet, FilmUnetConfig
+from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
+from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.lasaft_network import LABELS, LasaftConfig
 from unbraid.models.queries import SUFFIX, add_query, load_query
@@ -83,7 +84,7 @@ SYSTEMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # guides and vo
     "LaSAFT": (("Label",), LABELS),
     "LaSAFT audio query": (("Examples", "Label"), ()),
     "Few-shot": (("Examples", "Label"), ()),
-    "Few-shot baseline": (("Label",), CLASSES),
+    "Few-shot baseline": (("Label",), INSTRUMENT_CLASSES),
 }
 
 

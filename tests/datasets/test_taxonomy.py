@@ -3,7 +3,8 @@ import re
 import pytest
 
 from unbraid.datasets.instruments import INSTRUMENTS
-from unbraid.datasets.taxonomy import INSTRUMENT_CLASSES, PROMPTS, class_of, class_of_program, is_mixture, prompt_of
+from unbraid.datasets.taxonomy import PROMPTS, class_of, class_of_program, is_mixture, prompt_of
+from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
 
 LABELS = {
     "speech": "speech Dialogue voice-over DX narrator speaker_1 'male voice' spoken-word",

@@ -15,7 +15,8 @@ from torch.nn import functional
 from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Label, Prompts, Target
-from unbraid.models.film_unet import CLASSES, DEBUG, PRESETS, FilmUnet, FilmUnetCondition, FilmUnetConfig
+from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
+from unbraid.models.film_unet import DEBUG, PRESETS, FilmUnet, FilmUnetCondition, FilmUnetConfig
 from unbraid.models.layers.example_encoder import EncoderShape, ExampleEncoder
 from unbraid.models.layers.folding import Fold
 from unbraid.models.layers.unet import Unet
@@ -171,8 +172,8 @@ def test_foreign_configs(damage):
 
 def test_classes():
     model = build(PRESETS["film-unet-classes-debug"])
-    assert model.vocabulary == CLASSES
-    assert len(CLASSES) == 18
+    assert model.vocabulary == INSTRUMENT_CLASSES
+    assert len(INSTRUMENT_CLASSES) == 18
     assert model.accepts == {Label}
     assert model.query_size is None
     condition = model.condition([Target("voice", Label("vocals")), Target("kit", Label("drums"))])

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unbraid.datasets.taxonomy import INSTRUMENT_CLASSES
 from unbraid.datasets.track import Samples, Source
 from unbraid.errors import DatasetError
+from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
+
 PROMPTS = ("speech", "sfx", "sfx-mix", "drums", "bass", "vocals", "other", "music-mix")
 
 # Whole names or runs of words that mean something else than their words do.
@@ -126,31 +128,6 @@ def is_mixture(label: str) -> bool:
     words = re.findall(r"[^\W\d_]+", label.lower())
     return bool({"mix", "mixture", "fullmix", "master"} & set(words)) and prompt_of(label) == "music-mix"
 
-
-INSTRUMENT_CLASSES = (
-    "vocals",
-    "drums",
-    "bass",
-    "electric guitar",
-    "acoustic guitar",
-    "piano",
-    "keyboards",
-    "synthesizer",
-    "organ",
-    "strings",
-    "brass",
-    "woodwinds",
-    "percussion",
-    "accordion",
-    "mallets",
-    "pipe organ",
-    "bagpipes",
-    "whistling",
-)
-"""The 18 classes of few-shot separation; the paper names some of them, the others are a choice of this project.
-
-Source: Wang et al., "Few-shot musical source separation", ICASSP 2022, section 4.
-"""
 
 # Runs of programs of General MIDI, counted from 0, up to the next entry; "" is no instrument.
 _PROGRAMS = (

@@ -20,6 +20,7 @@ from torch.nn import functional
 from unbraid.audio.stft import Stft
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Label, Target, output_names
+from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
 from unbraid.models.layers.compressed_mask import INPUTS, MASKS, apply_mask, compress, network_input
 from unbraid.models.layers.example_encoder import EncoderShape, ExampleEncoder
 from unbraid.models.layers.film import Film, NegativeLayer
@@ -27,11 +28,6 @@ from unbraid.models.layers.recordings import WindowCutter, down_mix
 from unbraid.models.layers.resemblance import Evidence, ResemblanceHead, relative_level
 from unbraid.models.layers.unet import Unet, UnetShape
 from unbraid.models.separator import Estimates, Separator
-
-CLASSES = (
-    "vocals", "drums", "bass", "electric guitar", "acoustic guitar", "piano", "keyboards", "synthesizer", "organ",
-    "strings", "brass", "woodwinds", "percussion", "accordion", "mallets", "pipe organ", "bagpipes", "whistling",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ class FilmUnetConfig:
         ModelError: if values contradict each other.
 
     Example:
-        >>> FilmUnetConfig(classes=CLASSES).query_size, FilmUnetConfig(encoder=EncoderShape()).query_size
+        >>> FilmUnetConfig(classes=INSTRUMENT_CLASSES).query_size, FilmUnetConfig(encoder=EncoderShape()).query_size
         (18, 512)
     """
 
@@ -442,8 +438,10 @@ DEBUG = replace(
 )
 
 PRESETS: dict[str, FilmUnetConfig] = {
-    "film-unet-classes": replace(PAPER, encoder=None, classes=CLASSES),
-    "film-unet-classes-debug": replace(DEBUG, encoder=None, classes=CLASSES, negatives=False, presence=False),
+    "film-unet-classes": replace(PAPER, encoder=None, classes=INSTRUMENT_CLASSES),
+    "film-unet-classes-debug": replace(
+        DEBUG, encoder=None, classes=INSTRUMENT_CLASSES, negatives=False, presence=False
+    ),
     "few-shot": PAPER,
     "few-shot-negatives": replace(PAPER, negatives=True),
     "few-shot-small": SMALL,
