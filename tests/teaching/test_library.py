@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from unbraid.errors import GuideError
+from unbraid.guides.kinds import Examples, Label, Prompts, Target
 from unbraid.models.queries import Query, save_query, tensors_sha256
-from unbraid.teaching.library import check_name, find_query, library, place_of
+from unbraid.teaching.library import check_name, find_query, learned_by, library, place_of
 from unbraid.zoo import debug_model
 
 
@@ -57,6 +58,40 @@ def test_labels_of_other_models_and_damaged_files_are_passed_over(home):
 def test_no_library_is_an_empty_library(home, monkeypatch):
     monkeypatch.setenv("UNBRAID_LIBRARY", str(home / "nowhere"))
     assert find_query("riff", debug_model()) is None
+
+
+def keep(path, name, model):
+    """Save a label of a model that is not loaded."""
+    save_query(Query(name, str(model), "0" * 64, torch.zeros(8)), path)
+
+
+def ask(*guides):
+    return [Target(f"target {index}", guide) for index, guide in enumerate(guides)]
+
+
+def test_the_model_that_learned_a_label_is_named(home):
+    assert learned_by(ask(Label("riff"))) is None
+    keep(home / "library" / "riff.unbraid", "riff", "few-shot-small")
+    assert learned_by(ask(Label("riff"))) == "few-shot-small"
+    assert learned_by(ask(Label("riff"), Examples((torch.ones(1, 100), 8000)))) is None  # the default takes both
+    assert learned_by(ask(Label("vocals"))) is None
+    keep("riff.unbraid", "riff", "lasaft-light-16")
+    assert learned_by(ask(Label("riff"), Label("bass"))) == "lasaft-light-16"  # the other one knows no bass
+    keep("other.unbraid", "riff", "tuss-small")
+    assert learned_by(ask(Label("riff"))) is None  # the default learned it, too
+
+
+def test_a_model_that_does_not_fit_is_not_named(home):
+    keep("a.unbraid", "riff", "few-shot-small")
+    keep("b.unbraid", "pad", "lasaft-light-16")
+    keep("c.unbraid", "hat", home / "gone.safetensors")
+    keep("d.unbraid", "dot", "lasaft-large")  # ships without weights
+    assert learned_by(ask(Label("riff"), Label("pad"))) is None
+    assert learned_by(ask(Label("riff"), Prompts("drums"))) is None
+    assert learned_by(ask(Label("hat"))) is None
+    assert learned_by(ask(Label("dot"))) is None
+    (home / "gone.safetensors").write_bytes(b"there")
+    assert learned_by(ask(Label("hat"), Label("vocals"))) == str(home / "gone.safetensors")
 
 
 @pytest.mark.parametrize("name", ["bass", "Bass", "SFX-mix"])

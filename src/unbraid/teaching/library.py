@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from unbraid.errors import GuideError
+from unbraid.guides.kinds import Label, Target
 from unbraid.models.queries import SUFFIX, Query, is_for, load_query
 from unbraid.models.separator import Separator
+from unbraid.zoo import ZOO, default_model
 
 _SAFE = re.compile(r"\w(?:[\w .+-]*\w)?")  # letters and digits of every script
 MAX_NAME_BYTES = 100
@@ -44,22 +46,51 @@ def find_query(name: str, separator: Separator) -> Query | None:
         >>> find_query("never taught", debug_model()) is None
         True
     """
-    for path in _candidates():
-        try:
-            query = load_query(path)
-        except GuideError:
-            continue
-        if query.name == name and is_for(query, separator):
-            return query
+    return next((query for query in _queries() if query.name == name and is_for(query, separator)), None)
+
+
+def learned_by(targets: Sequence[Target]) -> str | None:
+    """Tell which model to load for the labels that are asked for, where one of them was taught to it.
+
+    Labels lie in the current folder and in the library. None where the model that is chosen by default knows them all,
+    or no other one does: then its own refusal tells what is wrong.
+
+    Returns:
+        A name of the zoo, or the path of weights that are there.
+
+    Example:
+        >>> learned_by([Target("lead", Label("vocals"))]) is None
+        True
+    """
+    guides = [guide for target in targets for guide in target.guides]
+    asked = {guide.name for guide in guides if isinstance(guide, Label)}
+    kinds = {type(guide).__name__ for guide in guides}
+    default = default_model(targets)
+    taught: dict[str, set[str]] = {default: set()}
+    for query in _queries() if asked - set(ZOO[default].vocabulary) else ():
+        taught.setdefault(query.model, set()).add(query.name)
+    for model, labels in taught.items():  # the default one first
+        entry = ZOO.get(model)
+        if entry is None:  # what else such a file knows is not told without reading it
+            fits = Path(model).is_file() and bool(asked & labels)
+        else:
+            fits = entry.file is not None and asked <= {*entry.vocabulary, *labels} and kinds <= set(entry.guides)
+        if fits:
+            return None if model == default else model
     return None
 
 
-def _candidates() -> Iterator[Path]:
+def _queries() -> Iterator[Query]:
     for folder in (Path(), library()):
         try:
-            yield from sorted(folder.glob(f"*{SUFFIX}"))
+            paths = sorted(folder.glob(f"*{SUFFIX}"))
         except OSError:
             continue
+        for path in paths:
+            try:
+                yield load_query(path)
+            except GuideError:
+                continue
 
 
 def check_name(name: str, model: Separator) -> None:
