@@ -16,7 +16,7 @@ class Toy:
     """Sizes of a checkpoint; with ``noisy=False`` that of the mask-prediction baseline."""
 
     n_features: int = 4
-    multipliers: tuple[int, ...] = (1, 2)
+    multipliers: tuple[int, ...] = (2, 2)
     attention: tuple[bool, ...] = (False, True)
     n_blocks: int = 1
     n_mels: int = 6

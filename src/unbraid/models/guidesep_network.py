@@ -35,6 +35,8 @@ class TwinShape:
         attention: whether each of the L levels attends to all of its bins; the middle always does.
         n_blocks: gated residual blocks of each level, behind the one that enters it.
         n_groups: of the normalization.
+        n_entry_groups: of that of the blocks that enter a level on the way down, where it is not ``n_groups``: the
+            published mask prediction has 8 there at any size.
         n_heads: of attention.
         expansion: of the feed-forward behind attention.
         noisy: the network is told noise levels.
@@ -62,6 +64,7 @@ class TwinShape:
     noisy: bool = True
     noisy_condition: bool = True
     patch: int = 1
+    n_entry_groups: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.multipliers) != len(self.attention) or not self.multipliers:
@@ -71,6 +74,8 @@ class TwinShape:
             raise ModelError("every number of a twin U-Net must be positive")
         if self.n_features < 4 or any(width % self.n_groups for width in self.widths):
             raise ModelError(f"features {self.widths} must be at least 4, and multiples of {self.n_groups} groups")
+        if any(width % (self.n_entry_groups or 1) for width in self.widths[1:]):
+            raise ModelError(f"features {self.widths[1:]} must be multiples of {self.n_entry_groups} groups")
         if any(width % self.n_heads for width in self.widths):
             raise ModelError(f"features {self.widths} must be multiples of {self.n_heads} heads")
         if self.noisy_condition and not self.noisy:
@@ -100,16 +105,19 @@ class TwinShape:
 class Blocks(nn.Module):
     """The residual blocks of one level and its attention, on either way."""
 
-    def __init__(self, shape: TwinShape, width: int, *, n_inputs: int, noise_size: int, attends: bool) -> None:
+    def __init__(
+        self, shape: TwinShape, level: int, *, n_inputs: int, noise_size: int, n_entry_groups: int | None = None
+    ) -> None:
         super().__init__()
+        width = shape.widths[level + 1]
 
-        def block(*, gated: bool) -> ResidualBlock:
-            return ResidualBlock(n_inputs, width, n_groups=shape.n_groups, noise_size=noise_size, gated=gated)
+        def block(n_groups: int, *, gated: bool) -> ResidualBlock:
+            return ResidualBlock(n_inputs, width, n_groups=n_groups, noise_size=noise_size, gated=gated)
 
-        self.entry = block(gated=False)
-        self.blocks = nn.ModuleList(block(gated=True) for _ in range(shape.n_blocks))
+        self.entry = block(n_entry_groups or shape.n_groups, gated=False)
+        self.blocks = nn.ModuleList(block(shape.n_groups, gated=True) for _ in range(shape.n_blocks))
         self.attention: nn.Module = nn.Identity()
-        if attends:
+        if shape.attention[level]:
             self.attention = GlobalAttention(width, n_heads=shape.n_heads, expansion=shape.expansion)
 
 
@@ -118,7 +126,7 @@ class Down(Blocks):
 
     def __init__(self, shape: TwinShape, level: int, noise_size: int) -> None:
         before, width = shape.widths[level : level + 2]
-        super().__init__(shape, width, n_inputs=width, noise_size=noise_size, attends=shape.attention[level])
+        super().__init__(shape, level, n_inputs=width, noise_size=noise_size, n_entry_groups=shape.n_entry_groups)
         self.down = nn.Conv2d(4 * before, width, 1)
 
     def forward(self, features: Tensor, noise: Tensor | None, skips: list[Tensor]) -> Tensor:
@@ -137,7 +145,7 @@ class Up(Blocks):
 
     def __init__(self, shape: TwinShape, level: int, noise_size: int) -> None:
         before, width = shape.widths[level : level + 2]
-        super().__init__(shape, width, n_inputs=2 * width, noise_size=noise_size, attends=shape.attention[level])
+        super().__init__(shape, level, n_inputs=2 * width, noise_size=noise_size)
         self.up = nn.Conv2d(width, 4 * before, 1)
         with torch.no_grad():  # begin without a checkerboard: neighbors get the same
             filters = nn.init.kaiming_uniform_(torch.empty(before, width, 1, 1))

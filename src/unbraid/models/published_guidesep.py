@@ -23,7 +23,7 @@ from unbraid.models.published import read_content, tensors_of
 
 MARK = "net.init_conv_cond.convs.0.weight"
 UNUSED = re.compile(r"^net\.(text_conditioner|to_time_tokens)\.|\.cross_attn\.|\.to_context\.|^mel_spec_transforms\.")
-BRANCHES = (("score", ""), ("condition", "_cond"))
+MASK_ENTRY_GROUPS = 8  # of mask prediction, whatever the settings say
 RENAMED = (  # published pattern, ours; tried in this order, on what the ones before left
     (r"^mlp\.hidden_layer\.", "projection.first."),
     (r"^mlp\.output_layer\.", "projection.second."),
@@ -183,6 +183,7 @@ def read_shape(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Tw
         expansion=len(feed) // feed.shape[1],
         noisy=is_noisy,
         noisy_condition=is_noisy,
+        n_entry_groups=None if is_noisy else MASK_ENTRY_GROUPS,
     )
 
 
