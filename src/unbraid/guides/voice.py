@@ -35,6 +35,18 @@ _VOWELS = np.asarray(
     ],
     np.float32,
 )
+_VOWEL_GAINS = np.asarray(  # of the formants, relative to the slope of the source: their levels in the same study
+    [
+        (1.0, 0.94, 0.15, 0.08),
+        (1.0, 0.85, 0.70, 0.35),
+        (1.0, 0.46, 0.07, 0.04),
+        (1.0, 0.62, 0.37, 0.20),
+        (1.0, 0.66, 0.08, 0.05),
+        (1.0, 0.80, 0.25, 0.12),
+        (1.0, 0.60, 0.11, 0.06),
+    ],
+    np.float32,
+)
 _NASAL = np.asarray((260, 1000, 2200, 3100), np.float32)
 _NASAL_GAINS = np.asarray((1.0, 0.12, 0.05, 0.03), np.float32)
 _BANDWIDTHS = np.asarray((80.0, 100.0, 150.0, 220.0), np.float32)
@@ -126,8 +138,8 @@ def follow(notes: Sequence[Note], draw: VoiceDraw, *, duration: float, sample_ra
         since[at:end] = np.arange(end - at, dtype=np.float32) / rate
         _bend(bow, at, min(stop, at + int(0.12 * rate)), -note.scoop, 0.0)
         _bend(bow, max(at, stop - int(0.1 * rate)), min(end, stop + int(draw.release * rate)), 0.0, -note.fall)
-        loud = (0.4 + 0.6 * notes[index].velocity / 127) * 10 ** (note.gain_db / 20)
-        level[at:stop] = loud
+        gain_db = draw.accent * (0.1 * (notes[index].velocity - 90) + note.gain_db)
+        level[at:stop] = 10 ** ((gain_db - draw.decay_db * since[at:stop]) / 20)
         dip = max(1, int(0.02 * rate))
         level[max(begin, at - dip) : at] *= np.float32(10 ** (-draw.dip_db / 20))
     time = np.arange(n_frames) / rate
@@ -153,7 +165,7 @@ def _timed(notes: Sequence[Note], draw: VoiceDraw, duration: float) -> list[tupl
     spans.sort()
     ends = [first for first, _, _ in spans[1:]] + [duration]
     sung = []
-    for (first, last, index), end in zip(spans, ends, strict=True):
+    for (first, last, index), end in zip(spans, ends, strict=False):
         stop = end if last > end - draw.bridge and end < duration else min(last, end)
         if stop > first:
             sung.append((first, stop, index))
@@ -211,17 +223,18 @@ def _gains(frequencies: Samples, draw: VoiceDraw, vowel: npt.NDArray[np.int64], 
     if draw.kind == "whistle":
         return slope
     if draw.kind == "hum":
-        formants = np.broadcast_to(_NASAL, (len(vowel), 4))
-        weights = _NASAL_GAINS
+        formants, weights = (np.broadcast_to(fixed, (len(vowel), 4)) for fixed in (_NASAL, _NASAL_GAINS))
     else:
-        formants = np.stack([_smooth(column, 0.08, rate) for column in _VOWELS[vowel].T], axis=1)
-        weights = np.ones(4, np.float32)
+        formants, weights = (
+            np.stack([_smooth(column, 0.08, rate) for column in table[vowel].T], axis=1)
+            for table in (_VOWELS, _VOWEL_GAINS)
+        )
     formants = formants * np.float32(draw.throat)
-    total = np.full_like(frequencies, 0.03)
+    total = np.full_like(frequencies, 0.02)
     for index, width in enumerate(_BANDWIDTHS * np.float32(draw.throat)):
         center = formants[:, index : index + 1]
         offset = (frequencies - center) * (2 / width)
-        total += weights[index] / np.sqrt(1 + offset * offset)
+        total += weights[:, index : index + 1] / np.sqrt(1 + offset * offset)
     return slope * total
 
 

@@ -104,7 +104,9 @@ class VoiceDraw:
         dip_db: how far the level falls before a note that follows another one (a tongue, or nothing).
         tilt: slope of the source in dB per octave.
         breath_db: level of the breath below the voice.
+        decay_db: how fast the level falls within a note, in dB per second.
         swell_db: slow changes of the level.
+        accent: how much of the velocities and of the gains of single notes is followed, from 0.
         floor_db: level of the noise of the room below the voice.
         floor_tilt: slope of that noise in dB per octave.
         room: seconds in which its echo falls by 60 dB.
@@ -130,7 +132,9 @@ class VoiceDraw:
     dip_db: float
     tilt: float
     breath_db: float
+    decay_db: float
     swell_db: float
+    accent: float
     floor_db: float
     floor_tilt: float
     room: float
@@ -166,19 +170,19 @@ def draw_voice(melody: Sequence[Note], rng: np.random.Generator, *, settings: Vo
         vibrato=_log_uniform(rng, 10.0, 60.0) if rng.random() < 0.6 else 0.0,
         vibrato_onset=float(rng.uniform(0.1, 0.6)),
         drift=_log_uniform(rng, 4.0, 25.0),
-        jitter=_log_uniform(rng, 1.0, 9.0),
+        jitter=_log_uniform(rng, 1.0, 15.0),
         stretch=float(1 + rng.uniform(-1, 1) * settings.max_stretch),
-        bridge=float(rng.choice([0.0, 0.03, 0.1, 0.25, 0.6], p=[0.15, 0.25, 0.25, 0.2, 0.15])),
+        bridge=float(rng.choice([0.0, 0.03, 0.1, 0.25, 0.6, 2.0], p=[0.13, 0.2, 0.2, 0.17, 0.15, 0.15])),
         attack=_log_uniform(rng, 0.012, 0.09),
         release=_log_uniform(rng, 0.02, 0.2),
         dip_db=float(rng.choice([0.0, 6.0, 15.0, 40.0], p=[0.3, 0.25, 0.25, 0.2])),
         tilt=float(rng.uniform(*{"hum": (-13.0, -6.0), "vowel": (-11.0, -4.0), "whistle": (-50.0, -24.0)}[kind])),
-        breath_db=float(
-            rng.uniform(*{"hum": (-52.0, -22.0), "vowel": (-46.0, -14.0), "whistle": (-40.0, -12.0)}[kind])
-        ),
-        swell_db=float(rng.uniform(0.5, 5.0)),
-        floor_db=float(rng.uniform(-70.0, -20.0)),
-        floor_tilt=float(rng.uniform(-9.0, 1.0)),
+        breath_db=float(rng.uniform(*{"hum": (-50.0, -16.0), "vowel": (-44.0, -6.0), "whistle": (-40.0, -8.0)}[kind])),
+        decay_db=float(rng.uniform(5.0, 45.0)) if rng.random() < 0.4 else 0.0,
+        swell_db=_log_uniform(rng, 0.3, 4.0),
+        accent=float(rng.uniform(0.0, 2.0)),
+        floor_db=float(rng.uniform(-62.0, -14.0)),
+        floor_tilt=float(rng.uniform(-14.0, 1.0)),
         room=_log_uniform(rng, 0.05, 0.6),
         room_db=float(rng.uniform(-40.0, -6.0)),
         low_cut=_log_uniform(rng, 30.0, 180.0),
