@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unbraid.audio.resample import StreamResampler, decimate, resample, resampled_length
+from unbraid.audio.resample import StreamResampler, resample, resampled_length
 from unbraid.errors import AudioError
 
 RATES = (8000, 11025, 16000, 22050, 32000, 44100, 48000, 96000, 192000)
@@ -101,21 +101,3 @@ def test_wrong_shapes_and_late_blocks_are_refused() -> None:
     resampler.process(torch.zeros(2, 4), last=True)
     with pytest.raises(AudioError, match="last block"):
         resampler.process(torch.zeros(2, 4))
-
-
-@pytest.mark.parametrize("factor", [2, 3])
-def test_decimation_keeps_tones_in_place_and_drops_what_would_fold_back(factor: int) -> None:
-    rate, time = 48000 // factor, torch.arange(48000, dtype=torch.float64) / 48000
-    low, high = torch.sin(2 * torch.pi * 0.4 * rate * time), torch.sin(2 * torch.pi * 0.6 * rate * time)
-    kept = decimate(torch.stack([low, high]).float(), factor)
-    assert kept.shape == (2, rate)
-    inner = slice(100, -100)
-    torch.testing.assert_close(kept[0, inner], low[::factor][inner].float(), rtol=0, atol=1e-3)
-    assert float(kept[1, inner].abs().max()) < 1e-3
-
-
-def test_decimation_by_one_and_of_odd_lengths() -> None:
-    samples = torch.randn(2, 1, 31)
-    assert decimate(samples, 1) is samples
-    assert decimate(samples, 3).shape == (2, 1, 11)
-    torch.testing.assert_close(decimate(samples, 3)[0], decimate(samples[:1], 3)[0])

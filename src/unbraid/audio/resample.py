@@ -131,31 +131,3 @@ def resample(samples: Tensor, *, source_rate: int, target_rate: int) -> Tensor:
     if samples.ndim != 2:
         raise AudioError(f"samples must be [channels, samples], got shape {tuple(samples.shape)}")
     return StreamResampler(source_rate, target_rate, samples.shape[0]).process(samples, last=True)
-
-
-def decimate(samples: Tensor, factor: int) -> Tensor:
-    """Keep one of ``factor`` samples of windows, after a low-pass filter; on the device and in the batch that they are.
-
-    Sample 0 of the output sounds when sample 0 of the input does; beyond the ends there is silence. The pass band ends
-    at 0.9 of the new Nyquist frequency; what would fold back is 80 dB down.
-
-    Args:
-        samples: float32 ``[..., N]``.
-        factor: 1 keeps all of them.
-
-    Returns:
-        ``[..., ceil(N / factor)]``.
-
-    Example:
-        >>> decimate(torch.ones(1, 600), 3).shape, float(decimate(torch.ones(1, 600), 3)[0, 100].round(decimals=3))
-        (torch.Size([1, 200]), 1.0)
-    """
-    if factor == 1:
-        return samples
-    reach = 50 * factor
-    time = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    kernel = torch.sinc(0.95 * time / factor) * torch.kaiser_window(2 * reach + 1, False, 8.0, dtype=torch.float64)
-    kernel = (kernel / kernel.sum()).to(samples)
-    flat = samples.reshape(-1, 1, samples.shape[-1])
-    kept = torch.nn.functional.conv1d(flat, kernel[None, None], stride=factor, padding=reach)
-    return kept.view(*samples.shape[:-1], -1)
