@@ -32,6 +32,7 @@ KEPT_TO = {
     "av": ("audio/containers.py", "cli/doctor.py"),
     "lightning_fabric": ("training/",),
     "soxr": ("audio/resample.py",),
+    "PIL": ("guides/mask_files.py",),
     "matplotlib": ("explanation/picture.py",),
     "fastapi": (),
     "ray": (),
