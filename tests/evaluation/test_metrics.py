@@ -50,6 +50,49 @@ def test_snr_agrees_with_torchmetrics_to_a_microdecibel(distortion: float) -> No
     torch.testing.assert_close(metrics.snr(estimate=estimate, reference=reference), expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("filter_length", [1, 16, 512])
+@pytest.mark.parametrize("distortion", [1e-5, 1e-2, 0.3, 3.0, 300.0])
+def test_bss_eval_agrees_with_torchmetrics_to_a_microdecibel(distortion: float, filter_length: int) -> None:
+    estimate, reference = pair(distortion)
+    expected = torchmetrics_audio.signal_distortion_ratio(
+        estimate, reference, filter_length=filter_length, load_diag=1e-6
+    )
+    found = metrics.sdr_bss_eval(estimate=estimate, reference=reference, filter_length=filter_length)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+
+
+def test_bss_eval_forgives_what_a_filter_does_and_nothing_else() -> None:
+    reference, filtered = torch.zeros(2, 2000, dtype=torch.float64)
+    reference[:1500] = noise(1500)
+    for delay, gain in ((3, 0.5), (40, -2.0), (255, 1.0)):
+        filtered += gain * reference.roll(delay)
+    judge = partial(metrics.sdr_bss_eval, reference=reference)
+    assert judge(estimate=filtered, filter_length=256).item() == pytest.approx(60, abs=1)
+    assert judge(estimate=filtered, filter_length=255).item() < 10
+    noisy = filtered + 0.01 * filtered.norm() * torch.nn.functional.normalize(noise(2000, seed=1), dim=0)
+    assert judge(estimate=noisy, filter_length=256).item() == pytest.approx(40, abs=1)
+    with pytest.raises(ValueError, match="filter of 0 samples"):
+        judge(estimate=filtered, filter_length=0)
+
+
+def test_bss_eval_without_a_filter_is_si_sdr() -> None:
+    estimate, reference = pair(0.3)
+    found = metrics.sdr_bss_eval(estimate=estimate, reference=reference, filter_length=1, loading=0)
+    torch.testing.assert_close(found, metrics.si_sdr(estimate=estimate, reference=reference))
+    assert metrics.sdr_bss_eval(estimate=reference, reference=reference, loading=0).eq(100).all()
+
+
+def test_bss_eval_of_a_narrow_band_is_finite_and_of_silence_the_limit_or_undefined() -> None:
+    tone = torch.sin(torch.arange(4000.0) / 10)
+    assert metrics.sdr_bss_eval(estimate=tone, reference=tone).item() > 50
+    silence = torch.zeros(4000)
+    assert metrics.sdr_bss_eval(estimate=silence, reference=tone).item() == -100
+    rows = metrics.sdr_bss_eval(estimate=torch.stack([tone, silence]), reference=silence)
+    assert rows.isnan().all()
+    short = metrics.sdr_bss_eval(estimate=noise(10, seed=1), reference=noise(10))
+    assert short.isfinite()
+
+
 def test_si_sdr_ignores_the_level_of_the_estimate_and_snr_does_not() -> None:
     estimate, reference = pair(0.1)
     louder = metrics.si_sdr(estimate=7 * estimate, reference=reference)
@@ -136,7 +179,7 @@ def test_false_output_of_silence_is_finite_and_of_a_silent_mixture_is_undefined(
     assert metrics.false_output_db(estimate=noise(100), mixture=torch.zeros(100)).isnan()
 
 
-@pytest.mark.parametrize("function", [metrics.si_sdr, metrics.snr])
+@pytest.mark.parametrize("function", [metrics.si_sdr, metrics.snr, metrics.sdr_bss_eval])
 def test_signals_of_different_lengths_are_refused(function: partial[Tensor]) -> None:
     with pytest.raises(ValueError, match="9 and 10 samples"):
         function(estimate=torch.ones(9), reference=torch.ones(10))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unbraid.audio.mel import mel_filter_bank
 from unbraid.audio.stft import Stft
-from unbraid.evaluation.metrics import si_sdr, snr
+from unbraid.evaluation.metrics import sdr_bss_eval, si_sdr, snr
 from unbraid.models.diffusion import Multistep, NoiseConfig, denoise, denoising_loss, euler, karras_sigmas, precondition
 from unbraid.models.guidesep import magnitude_loss, to_peak
 from unbraid.models.guidesep_conditions import Dropped, Given, as_channels, compress, expand
@@ -101,6 +101,9 @@ def test_golden_denoiser():
     for limit, name in ((1.0, "D"), (None, "D_unclamped")):
         denoised = denoise(lambda x, told: network(x, condition, noise=told), noisy, sigma, data=0.2, limit=limit)
         assert relative(denoised, content[f"out.{name}"]) < TOLERANCE
+    one = torch.ones(len(sigma), 2)
+    weight = denoising_loss(estimate=one, reference=0 * one, sigma=sigma, data=0.2)
+    assert relative(weight, content["out.loss_weight"]) < TOLERANCE
     loss = denoising_loss(estimate=content["out.D"], reference=content["in.clean"], sigma=sigma, data=0.2)
     assert relative(loss, content["out.loss_per_item"]) < TOLERANCE
 
@@ -153,6 +156,7 @@ def test_golden_mask_baseline():
 def test_golden_metrics():
     _, content = load_golden("metrics")
     signals = {"estimate": to_peak(content["in.est"]), "reference": content["in.target"]}
+    assert relative(sdr_bss_eval(**signals)[0].float(), content["out.sdr"]) < TOLERANCE
     assert relative(snr(**signals).float(), content["out.snr"]) < TOLERANCE
     centered = {name: signal - signal.mean() for name, signal in signals.items()}
     assert relative(si_sdr(**centered).float(), content["out.si_snr"]) < TOLERANCE
