@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unbraid.cli.console import UsageError
+
+if TYPE_CHECKING:
+    from unbraid.models.separator import Separator
 
 SUFFIX = ".safetensors"
 
@@ -22,15 +26,12 @@ def import_checkpoint(
         typer.Option(help="The hparams.yaml or config.yaml beside it; found if it lies near.", show_default=False),
     ] = None,
 ) -> None:
-    """Turn a published checkpoint of TUSS or LaSAFT into weights that `-m` takes; no code in it is run."""
+    """Turn a published checkpoint of TUSS, LaSAFT or GuideSep into weights that `-m` takes; no code in it is run."""
     if out.suffix != SUFFIX:
         raise UsageError(f"--out {out}: the name of a weights file ends in {SUFFIX}")
-    from unbraid.models.published import import_tuss, read_tensors
-    from unbraid.models.published_lasaft import import_lasaft, is_lasaft
     from unbraid.zoo import save_weights
 
-    read = import_lasaft if is_lasaft(read_tensors(file)) else import_tuss
-    model = read(file, hparams=hparams)
+    model = _reader(file)(file, hparams=hparams)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -39,3 +40,15 @@ def import_checkpoint(
     n_parameters = sum(parameter.numel() for parameter in model.parameters())
     what = f"{type(model).__name__} with {n_parameters / 1e6:.2f} M parameters"
     typer.echo(f"{out}: {what}, SHA-256 {digest}; use it with -m {out}")
+
+
+def _reader(file: Path) -> Callable[..., Separator]:
+    """Tell by the names of its tensors whose checkpoint a file is, and return what reads it."""
+    from unbraid.models.published import import_tuss
+    from unbraid.models.published_guidesep import import_guidesep, is_guidesep, read_lightning
+    from unbraid.models.published_lasaft import import_lasaft, is_lasaft
+
+    tensors = read_lightning(file)
+    if is_guidesep(tensors):
+        return import_guidesep
+    return import_lasaft if is_lasaft(tensors) else import_tuss

@@ -2,11 +2,13 @@
 
 A Lightning checkpoint (``.ckpt``) with its tensors under ``state_dict``: the network under ``net.``, the projection of
 the masks under ``mlp.``. Key names are facts of those files. They hold parts of a text-to-image network that GuideSep
-never uses; these are left out.
+never uses; these are left out, and so are averages of the network under ``net_ema.``. Beside the tensors lie pickled
+settings of the training data; whatever they name is neither imported nor run.
 """
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 
 import yaml
 from torch import Tensor
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from unbraid.errors import ModelError
 from unbraid.models.diffusion import NoiseConfig
@@ -22,7 +25,10 @@ from unbraid.models.guidesep_network import TwinShape
 from unbraid.models.published import read_content, tensors_of
 
 MARK = "net.init_conv_cond.convs.0.weight"
-UNUSED = re.compile(r"^net\.(text_conditioner|to_time_tokens)\.|\.cross_attn\.|\.to_context\.|^mel_spec_transforms\.")
+UNUSED = re.compile(
+    r"^net\.(text_conditioner|to_time_tokens)\.|\.cross_attn\.|\.to_context\.|^mel_spec_transforms\.|^net_ema\."
+)
+FILLED = re.compile(r"(^|\.)(defaultdict|AttributeDict)$")  # what a pickle fills like a dictionary
 MASK_ENTRY_GROUPS = 8  # of mask prediction, whatever the settings say
 RENAMED = (  # published pattern, ours; tried in this order, on what the ones before left
     (r"^mlp\.hidden_layer\.", "projection.first."),
@@ -83,11 +89,46 @@ def import_guidesep(path: str | Path, *, hparams: str | Path | None = None) -> G
         hparams: the experiment's settings as YAML; the published checkpoint needs none.
 
     Raises:
-        ModelError: if the file is not such a checkpoint, or holds more than tensors and plain values.
+        ModelError: if the file is not such a checkpoint.
     """
     path = Path(path)
-    tensors = tensors_of(read_content(path), path)
+    tensors = read_lightning(path)
     return build_guidesep(tensors, read_settings(Path(hparams)) if hparams else {}, name=str(path))
+
+
+class Inert:
+    """Stands in for anything that is pickled beside the tensors: it takes whatever it is given, and does nothing."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+
+class InertTable:
+    """Stands in for what a pickle goes on to fill: a plain dictionary."""
+
+    def __new__(cls, *_: object) -> dict[Any, Any]:  # type: ignore[misc]
+        """Answer with a dictionary, whatever is given."""
+        return {}
+
+
+def read_lightning(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a checkpoint that may hold pickled objects beside them.
+
+    Nothing but tensors and plain values is unpickled: every other class or function that the file names is replaced by
+    `Inert`. The few modules that PyTorch never lets a checkpoint name (``os``, ``sys``) make the file be refused.
+
+    Raises:
+        ModelError: if the file is no checkpoint.
+    """
+    try:
+        foreign = get_unsafe_globals_in_checkpoint(path)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError):
+        foreign = []  # safetensors, an old format, or no checkpoint: what reads it will tell
+    with safe_globals([(InertTable if FILLED.search(name) else Inert, name) for name in foreign]):
+        return tensors_of(read_content(path), path)
 
 
 def is_guidesep(tensors: Mapping[str, Tensor]) -> bool:
