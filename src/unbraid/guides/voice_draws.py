@@ -13,7 +13,8 @@ from unbraid.guides.notes import Note
 KINDS = ("hum", "vowel", "whistle")
 """With a closed mouth, on vowels, through the lips."""
 
-N_VOWELS = 7
+_VOWEL_SHARES = (0.28, 0.08, 0.12, 0.1, 0.1, 0.2, 0.12)  # ah ee oo eh aw uh oh: mostly "na" and "da"
+N_VOWELS = len(_VOWEL_SHARES)
 
 # middle of the comfortable range in MIDI pitch, spread of it, size of the formants
 _SINGERS = ((52.0, 3.0, 1.0), (61.0, 3.0, 1.16), (67.0, 2.5, 1.3))
@@ -41,7 +42,7 @@ class VoiceSettings:
         SettingsError: if a weight or a range is negative, or a probability is not in 0..1.
     """
 
-    kinds: tuple[float, float, float] = (0.45, 0.42, 0.13)
+    kinds: tuple[float, float, float] = (0.38, 0.5, 0.12)
     singers: tuple[float, float, float] = (0.5, 0.38, 0.12)
     max_detune: float = 50.0
     note_detune: float = 18.0
@@ -172,15 +173,15 @@ def draw_voice(melody: Sequence[Note], rng: np.random.Generator, *, settings: Vo
         drift=_log_uniform(rng, 4.0, 25.0),
         jitter=_log_uniform(rng, 1.0, 15.0),
         stretch=float(1 + rng.uniform(-1, 1) * settings.max_stretch),
-        bridge=float(rng.choice([0.0, 0.03, 0.1, 0.25, 0.6, 2.0], p=[0.13, 0.2, 0.2, 0.17, 0.15, 0.15])),
+        bridge=float(rng.choice([0.0, 0.03, 0.1, 0.25, 0.6, 2.0], p=[0.12, 0.18, 0.18, 0.15, 0.15, 0.22])),
         attack=_log_uniform(rng, 0.012, 0.09),
         release=_log_uniform(rng, 0.02, 0.2),
-        dip_db=float(rng.choice([0.0, 6.0, 15.0, 40.0], p=[0.3, 0.25, 0.25, 0.2])),
-        tilt=float(rng.uniform(*{"hum": (-13.0, -6.0), "vowel": (-11.0, -4.0), "whistle": (-50.0, -24.0)}[kind])),
+        dip_db=float(rng.choice([0.0, 6.0, 15.0, 40.0], p=[0.4, 0.22, 0.2, 0.18])),
+        tilt=float(rng.uniform(*{"hum": (-13.0, -6.0), "vowel": (-10.0, -2.0), "whistle": (-50.0, -24.0)}[kind])),
         breath_db=float(rng.uniform(*{"hum": (-50.0, -16.0), "vowel": (-44.0, -6.0), "whistle": (-40.0, -8.0)}[kind])),
         decay_db=float(rng.uniform(5.0, 45.0)) if rng.random() < 0.4 else 0.0,
         swell_db=_log_uniform(rng, 0.3, 4.0),
-        accent=float(rng.uniform(0.0, 2.0)),
+        accent=max(0.0, float(rng.uniform(-0.5, 2.0))),
         floor_db=float(rng.uniform(-62.0, -14.0)),
         floor_tilt=float(rng.uniform(-14.0, 1.0)),
         room=_log_uniform(rng, 0.05, 0.6),
@@ -205,7 +206,7 @@ def _draw_notes(
     cents = np.clip(detune + settings.note_detune * rng.standard_normal(n_notes), -100, 100)
     lateness = np.clip(late + 0.2 * settings.max_late * rng.standard_normal(n_notes), -0.05, settings.max_late)
     n_own = int(rng.integers(1, 4))  # vowels that this voice keeps to
-    own = rng.permutation(N_VOWELS)[:n_own]
+    own = rng.choice(N_VOWELS, n_own, replace=False, p=_VOWEL_SHARES)
     drawn: list[SungNote] = []
     jump = 0
     for note, chances, in_cents, by in zip(
