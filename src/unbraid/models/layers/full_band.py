@@ -29,7 +29,7 @@ HEARD = (320, 440, EDGE)  # bins between which envelopes are heard: 4, 5.5 and 7
 GUESSED = (EDGE, 720, 900, 1125, 1406, 2 * HOP + 1)  # and between which they are to be explained, up to 22.05 kHz
 N_UPDATES = 20
 ISOTROPIC = 0.01  # share of every covariance that has no direction
-EPS = 1e-10  # of power, where the mean power of the mixture's samples is 1
+EPS = 1e-10  # of power, where the mean power of the louder of the two waveforms is 1
 
 
 def full_band(estimate: Tensor, mixture: Tensor, *, doubt: float = 2.0) -> Tensor:
@@ -57,13 +57,24 @@ def full_band(estimate: Tensor, mixture: Tensor, *, doubt: float = 2.0) -> Tenso
     """
     check(estimate, mixture, doubt)
     with torch.autocast(mixture.device.type, enabled=False):
-        level = mixture.float().square().mean(dim=(-2, -1)).sqrt().clamp_min(torch.finfo(torch.float32).tiny)
+        level = loudest(estimate.float(), mixture.float())
         narrow, whole = analyze(estimate.float() / level[:, None], mixture.float() / level[:, None, None])
         low = whole[..., :EDGE, :]
         stem = wiener(narrow, low, first=ratio_mask(narrow, low) * low, doubt=doubt)
         stem = torch.cat([stem, shares_above(stem, whole) * whole[..., EDGE:, :]], dim=-2)
         waveform = Stft(4 * HOP, HOP).to(stem.device).inverse(stem, length=mixture.shape[-1])
         return waveform * level[:, None, None]
+
+
+def loudest(estimate: Tensor, mixture: Tensor) -> Tensor:
+    """Return the root mean square ``[B]`` of ``[B, n]`` or of ``[B, C, N]``, whichever is more; never zero.
+
+    Example:
+        >>> loudest(torch.zeros(1, 2), torch.full((1, 2, 4), -0.5))
+        tensor([0.5000])
+    """
+    squares = torch.stack([one.flatten(1).square().sum(dim=1) / max(1, one[0].numel()) for one in (estimate, mixture)])
+    return squares.amax(dim=0).sqrt().clamp_min(torch.finfo(torch.float32).tiny)
 
 
 def check(estimate: Tensor, mixture: Tensor, doubt: float) -> None:
