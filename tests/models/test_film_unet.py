@@ -19,7 +19,7 @@ from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
 from unbraid.models.film_unet import DEBUG, PRESETS, FilmUnet, FilmUnetCondition, FilmUnetConfig
 from unbraid.models.layers.example_encoder import EncoderShape, ExampleEncoder
 from unbraid.models.layers.folding import Fold
-from unbraid.models.layers.unet import Unet
+from unbraid.models.layers.unet import Unet, UnetShape, join_phases, phases
 from unbraid.models.losses import cosine_loss, magnitude_loss
 
 WITHOUT_NEGATIVES = replace(DEBUG, negatives=False, presence=False)
@@ -567,16 +567,52 @@ def test_presence_hears_the_mixture_once(model):
     assert heard == [3]
 
 
+@pytest.mark.parametrize("kernel_size", [3, 5, 7])
+@pytest.mark.parametrize("size", [(7, 12), (8, 11)])
+def test_phases_are_a_transposed_convolution(kernel_size, size):
+    x, weight, bias = torch.randn(2, 3, 4, 6), torch.randn(3, 5, kernel_size, kernel_size), torch.randn(5)
+    half = kernel_size // 2
+    extra = tuple(1 - wanted % 2 for wanted in size)
+    y = functional.conv_transpose2d(x, weight, bias, stride=2, padding=half, output_padding=extra)
+    rewritten, biases = phases(weight, bias)
+    z = join_phases(functional.conv2d(x, rewritten, biases, padding=rewritten.shape[-1] // 2), size)
+    assert y.shape == z.shape == (2, 5, *size)
+    torch.testing.assert_close(z, y, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "relu"])
+@pytest.mark.parametrize("size", [(33, 20), (34, 19)])
+def test_inference_decodes_as_training_does(activation, size):
+    torch.manual_seed(0)
+    unet = Unet(UnetShape(n_inputs=2, n_outputs=2, n_features=(6, 20, 24), activation=activation)).eval()
+    for module in unet.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    bottleneck, levels = unet.encode(torch.randn(2, 2, *size))
+    bottlenecks = [bottleneck, torch.randn_like(bottleneck)]
+    plain = [unet.decode(one, levels, size=size).detach() for one in bottlenecks]
+    with torch.inference_mode():
+        fast = list(unet.decode_each(bottlenecks, levels, size=size))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            narrow = list(unet.decode_each(bottlenecks, levels, size=size))
+    for one, other, rough in zip(fast, plain, narrow, strict=True):
+        assert (one - other).norm() < 1e-5 * other.norm()
+        assert (rough - other).norm() < 0.02 * other.norm()
+    with torch.enable_grad():
+        assert all(one.requires_grad for one in unet.decode_each(bottlenecks, levels, size=size))
+
+
 def test_the_mixture_is_encoded_once_for_all_targets(model):
     calls = []
     hooks = [model.unet.enc[0].register_forward_hook(lambda *_: calls.append("enc"))]
-    hooks.append(model.unet.dec[0].register_forward_hook(lambda *_: calls.append("dec")))
+    hooks.append(model.film.register_forward_hook(lambda *_: calls.append("film")))
     condition = ask(model, Examples(noise(1, 1)), Examples(tone(440, 1)))
     with torch.inference_mode():
         model(torch.randn(1, 2, 6000), condition)
     for hook in hooks:
         hook.remove()
-    assert calls == ["enc", "dec", "dec"]
+    assert calls == ["enc", "film", "film"]
     assert condition.crop(1, 2) is condition
 
 

@@ -335,9 +335,10 @@ class FilmUnet(Separator):
         n_batch, n_channels, n_samples = mixture.shape
         spectrogram = self._analyze(mixture.flatten(0, 1))
         bottleneck, levels = self._encode(spectrogram)  # the same for all targets
+        modulated = (self.film(bottleneck, query.expand(len(bottleneck), -1)) for query in condition.queries)
         stems = []
-        for query in condition.queries:
-            drawn, _ = self._draw(spectrogram, bottleneck, levels, query.expand(len(bottleneck), -1))
+        for output in self.unet.decode_each(modulated, levels, size=spectrogram.shape[-2:]):
+            drawn, _ = self._masked(spectrogram, output)
             stems.append(self._synthesize(drawn, n_samples).view(n_batch, n_channels, n_samples))
         together = torch.stack(stems, dim=1)
         return Estimates(together, self._presence(mixture, together, condition))
@@ -355,7 +356,8 @@ class FilmUnet(Separator):
         """
         spectrogram = self._analyze(mixture)
         bottleneck, levels = self._encode(spectrogram)
-        drawn, magnitude = self._draw(spectrogram, bottleneck, levels, query)
+        output = self.unet.decode(self.film(bottleneck, query), levels, size=spectrogram.shape[-2:])
+        drawn, magnitude = self._masked(spectrogram, output)
         return self._synthesize(drawn, mixture.shape[-1]), magnitude
 
     def compress(self, signal: Tensor) -> Tensor:
@@ -402,13 +404,9 @@ class FilmUnet(Separator):
         config = self.config
         return self.unet.encode(network_input(spectrogram, config.compression, config.input))
 
-    def _draw(
-        self, spectrogram: Tensor, bottleneck: Tensor, levels: Sequence[Tensor], query: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return what queries ``[B, E]`` draw out of ``[B, F, T]``, and its compressed magnitude."""
-        config = self.config
-        output = self.unet.decode(self.film(bottleneck, query), levels, size=spectrogram.shape[-2:])
-        return apply_mask(spectrogram, output, gain=config.compression, kind=config.mask)
+    def _masked(self, spectrogram: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what an output of the U-Net draws out of ``[B, F, T]``, and its compressed magnitude."""
+        return apply_mask(spectrogram, output, gain=self.config.compression, kind=self.config.mask)
 
     def _analyze(self, signal: Tensor) -> Tensor:
         with torch.autocast(signal.device.type, enabled=False):

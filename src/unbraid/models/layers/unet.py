@@ -9,11 +9,11 @@ Axes: B batch, D features, F bins, T frames.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
-from torch import Tensor, cat, nn
+from torch import Tensor, cat, channels_last, is_autocast_enabled, nn
 from torch.nn import functional
 
 from unbraid.models.layers.folding import Fold, folds
@@ -21,6 +21,7 @@ from unbraid.models.layers.folding import Fold, folds
 ACTIVATIONS = ("leaky_relu", "relu")
 SLOPE = 0.2
 DROPPED = (1, 2, 3)  # the second to the fourth block of the decoder
+NARROW = 16  # features of an output up to which phases are faster in float32
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,12 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Transposed convolution of stride 2, and in all blocks but the last batch norm, activation, dropout."""
+    """Transposed convolution of stride 2, and in all blocks but the last batch norm, activation, dropout.
+
+    In inference, the parts that its input is joined from are heard one by one, and what is heard is added up: what the
+    way down tells is the same for all that is drawn out. On a processor, where it is faster, each phase of the output
+    has a convolution of its own (`phases`).
+    """
 
     def __init__(self, n_inputs: int, n_outputs: int, shape: UnetShape, *, is_last: bool, dropout: float) -> None:
         super().__init__()
@@ -83,19 +89,90 @@ class Up(nn.Module):
         self.norm = None if is_last else nn.BatchNorm2d(n_outputs)
         self.slope = 0.0 if shape.activation == "relu" else SLOPE
         self.dropout = nn.Dropout2d(dropout) if dropout else None
-        self.fold = Fold()
+        self.fold, self.fold_phases = Fold(), Fold(phases)
 
     def forward(self, x: Tensor, size: Sequence[int]) -> Tensor:
         """Map ``[B, D_in, F, T]`` to ``[B, D, *size]``, twice as large, or one less."""
-        extra = [wanted - (2 * given - 1) for wanted, given in zip(size, x.shape[-2:], strict=True)]
-        conv, norm = self.conv, self.norm
-        folded = norm is not None and folds(self)
-        weight, bias = self.fold(conv, norm) if norm is not None and folded else (conv.weight, conv.bias)
-        x = functional.conv_transpose2d(x, weight, bias, stride=2, padding=conv.padding, output_padding=extra)  # type: ignore[arg-type]
-        if norm is None:
+        conv = self.conv
+        x = self._transpose(x, conv.weight, conv.bias, size)
+        if self.norm is None:
             return x
-        x = functional.leaky_relu(x if folded else norm(x), self.slope, inplace=True)
+        x = functional.leaky_relu(self.norm(x), self.slope, inplace=True)
         return x if self.dropout is None else self.dropout(x)
+
+    def hear(self, x: Tensor, size: Sequence[int], *, first: int = 0) -> Tensor:
+        """Return what is heard of some features of the input, from `first` on; for inference.
+
+        Args:
+            x: ``[B, D_x, F, T]``.
+            size: of the block's output.
+            first: index among the features of the whole input; those that come first bring the bias with them.
+
+        Returns:
+            ``[B, D, *size]``, or the four phases of it ``[B, 4 D, F, T]``.
+        """
+        here = slice(first, first + x.shape[1])
+        if self._has_phases(x):
+            weight, bias = self.fold_phases(self.conv, self.norm)
+            weight = weight[:, here].contiguous(memory_format=channels_last)
+            return functional.conv2d(x, weight, None if first else bias, padding=weight.shape[-1] // 2)
+        weight, bias = self.fold(self.conv, self.norm)
+        return self._transpose(x, weight[here], None if first else bias, size)
+
+    def finish(self, heard: Tensor, size: Sequence[int]) -> Tensor:
+        """Make the output ``[B, D, *size]`` of the sum of all that was heard, which is used up; for inference."""
+        if self.norm is not None:
+            heard = functional.leaky_relu(heard, self.slope, inplace=True)
+        return heard if heard.shape[1] == self.conv.out_channels else join_phases(heard, size)
+
+    def _has_phases(self, x: Tensor) -> bool:
+        place = x.device.type
+        return place == "cpu" and (self.conv.out_channels <= NARROW or is_autocast_enabled(place))
+
+    def _transpose(self, x: Tensor, weight: Tensor, bias: Tensor | None, size: Sequence[int]) -> Tensor:
+        extra = [wanted - (2 * given - 1) for wanted, given in zip(size, x.shape[-2:], strict=True)]
+        padding = self.conv.padding
+        return functional.conv_transpose2d(x, weight, bias, stride=2, padding=padding, output_padding=extra)  # type: ignore[arg-type]
+
+
+def phases(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn a transposed convolution of stride 2 into a plain one that gives the four phases of its output.
+
+    Args:
+        weight: ``[D_in, D, K, K]``, K odd, padded by half of it.
+        bias: ``[D]``.
+
+    Returns:
+        Weight ``[4 D, D_in, k, k]``, k about half of K, and bias ``[4 D]``: first the even bins of even frames, then
+        even bins of odd frames, odd bins of even frames, odd bins of odd frames.
+
+    Example:
+        >>> from torch import zeros
+        >>> x, weight, bias = zeros(1, 3, 4, 6).normal_(), zeros(3, 2, 5, 5).normal_(), zeros(2).normal_()
+        >>> y = functional.conv_transpose2d(x, weight, bias, stride=2, padding=2)  # [1, 2, 7, 11]
+        >>> z = join_phases(functional.conv2d(x, *phases(weight, bias), padding=1), y.shape[-2:])
+        >>> bool((y - z).abs().max() < 1e-4)
+        True
+    """
+    n_inputs, n_outputs, size, _ = weight.shape
+    half = size // 2
+    reach = (half + 1) // 2
+    found = weight.new_zeros(2, 2, n_outputs, n_inputs, 2 * reach + 1, 2 * reach + 1)
+    steps = [((tap - half) % 2, tap) for tap in range(size)]
+    taps = [(phase, reach + (phase + half - tap) // 2, tap) for phase, tap in steps]  # phase, where it listens
+    for (row, down, i), (column, across, j) in product(taps, taps):
+        found[row, column, :, :, down, across] = weight[:, :, i, j].T
+    return found.flatten(0, 2).contiguous(memory_format=channels_last), bias.repeat(4)
+
+
+def join_phases(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Lay the four phases ``[B, 4 D, F, T]`` into each other: ``[B, D, *size]``, twice as large, or one less."""
+    parts = x.chunk(4, dim=1)
+    y = x.new_empty(len(x), parts[0].shape[1], *size).contiguous(memory_format=channels_last)
+    for part, (row, column) in zip(parts, product((0, 1), (0, 1)), strict=True):
+        place = y[:, :, row::2, column::2]
+        place.copy_(part[:, :, : place.shape[2], : place.shape[3]])
+    return y
 
 
 class Unet(nn.Module):
@@ -136,7 +213,29 @@ class Unet(nn.Module):
     def decode(self, bottleneck: Tensor, levels: Sequence[Tensor], *, size: Sequence[int]) -> Tensor:
         """Return ``[B, D_out, F, T]`` of the size ``(F, T)`` that was encoded."""
         x = bottleneck
-        sizes = [level.shape[-2:] for level in reversed(levels)] + [size]
-        for i, (block, wanted) in enumerate(zip(self.dec, sizes, strict=True)):
+        for i, (block, wanted) in enumerate(zip(self.dec, _sizes(levels, size), strict=True)):
             x = block(x if i == 0 else cat([x, levels[-i]], dim=1), wanted)
         return x
+
+    def decode_each(
+        self, bottlenecks: Iterable[Tensor], levels: Sequence[Tensor], *, size: Sequence[int]
+    ) -> Iterator[Tensor]:
+        """Decode several bottlenecks that meet the same levels; in inference, the levels are heard once for all."""
+        if not folds(self):
+            yield from (self.decode(bottleneck, levels, size=size) for bottleneck in bottlenecks)
+            return
+        sizes = _sizes(levels, size)
+        heard = [
+            block.hear(level, wanted, first=level.shape[1])
+            for block, level, wanted in zip(self.dec[1:], reversed(levels), sizes[1:], strict=True)
+        ]
+        for x in bottlenecks:
+            for i, (block, wanted) in enumerate(zip(self.dec, sizes, strict=True)):
+                drawn = block.hear(x, wanted)
+                x = block.finish(drawn.add_(heard[i - 1]) if i else drawn, wanted)  # noqa: PLW2901
+            yield x
+
+
+def _sizes(levels: Sequence[Tensor], size: Sequence[int]) -> list[Sequence[int]]:
+    """Return the sizes of the outputs of the way up."""
+    return [*(level.shape[-2:] for level in reversed(levels)), size]
