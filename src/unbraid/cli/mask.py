@@ -106,7 +106,7 @@ def _instructions(song: Path, out: Path, note: CanvasNote) -> str:
         f"{out}: {note.duration:.2f} s of {song.name}, {note.n_columns} x {note.n_rows} pixels; "
         f"{pace:g} pixels a second to the right, 0 to {TOP_HZ:.0f} Hz upwards",
         "Paint green (0, 255, 0) what is the sound, and red (255, 0, 0) what is not; fainter paint is less sure.",
-        "Use a brush that is broader than 5 pixels, keep the size of the picture, and save it in color as PNG.",
+        "Use a brush of 12 pixels or more, keep the size of the picture, and save it in color as PNG.",
         "Then:",
         f"  unbraid mask {names[0]} --check {names[1]}",
         f"  unbraid separate {names[0]} --mask {names[1]}",
