@@ -66,12 +66,13 @@ def main(recordings: str, out: Path, songs: list[str]) -> None:
         held_out = files[HELD_OUT]
         learned = [MidiSong(file) for file in files if file not in held_out]
         packs["midi_valid"] = ([MidiSong(file) for file in held_out], VALID)
-        packs["recorded_train"] = ([*recorded_notes(source, n_each=2), *backgrounds(source)], TRAIN)
         packs |= {f"midi{shard}_train": (learned[shard::N_SHARDS], TRAIN) for shard in range(N_SHARDS)}
     packs["solo_train"] = ([Solo(program, 1) for program in PROGRAMS], TRAIN)
     n_composed = round(120 * SCALE)
     composed = [ComposedSong(40_000 + number) for number in range(n_composed)]
     packs |= {f"composed{shard}_train": (composed[shard::N_SHARDS], TRAIN) for shard in range(N_SHARDS)}
+    if recordings:
+        packs["recorded_train"] = ([*recorded_notes(source, n_each=2), *backgrounds(source)], TRAIN)
     for name, (mine, settings) in packs.items():
         if mine and not (out / name).exists():
             began = time.monotonic()

@@ -302,8 +302,8 @@ def recolor(samples: Samples, *, tilt_db: float, swell_db: float) -> Samples:
         swell_db: from the first to the last sample.
 
     Example:
-        >>> recolor(np.ones(3, np.float32), tilt_db=0.0, swell_db=20.0).round(2).tolist()
-        [0.32, 1.0, 3.16]
+        >>> print(recolor(np.ones(3, np.float32), tilt_db=0.0, swell_db=20.0).round(2))
+        [0.32 1.   3.16]
     """
     if tilt_db:
         hertz = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE)

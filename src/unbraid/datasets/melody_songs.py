@@ -236,7 +236,7 @@ def recorded_notes(path: Path, *, n_each: int) -> list[RecordedNotes]:
         n_each: songs of each instrument.
     """
     files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in AUDIO_SUFFIXES]
-    songs = []
+    songs: list[RecordedNotes] = []
     for rule in RULES:
         if rule.use not in (Use.MELODY, Use.CHORDS):
             continue
@@ -300,7 +300,8 @@ def _transpose(samples: Samples, semitones: int) -> Samples:
     if semitones == 0:
         return samples
     at = np.arange(0, len(samples) - 1, 2 ** (semitones / 12))
-    return np.interp(at, np.arange(len(samples)), samples).astype(np.float32)
+    moved: Samples = np.interp(at, np.arange(len(samples)), samples).astype(np.float32)
+    return moved
 
 
 def _read_stem(file: StemFile) -> NotedStem:
