@@ -32,7 +32,8 @@ from unbraid.errors import (
 
 if TYPE_CHECKING:
     from unbraid.audio.signal import Audio
-    from unbraid.guides.kinds import Examples, Label, Prompts, Span, Target
+    from unbraid.guides.kinds import Examples, Label, Mask, Mimicry, Prompts, Score, Span, Target
+    from unbraid.models.separator import Sampling
     from unbraid.separation import Separation, Settings, separate, separate_stream
     from unbraid.zoo import load_model
 
@@ -48,9 +49,13 @@ __all__ = [
     "Examples",
     "GuideError",
     "Label",
+    "Mask",
+    "Mimicry",
     "ModelError",
     "Prompts",
     "RecipeError",
+    "Sampling",
+    "Score",
     "Separation",
     "Settings",
     "SettingsError",
@@ -67,7 +72,11 @@ _HOMES = {
     "Audio": "unbraid.audio.signal",
     "Examples": "unbraid.guides.kinds",
     "Label": "unbraid.guides.kinds",
+    "Mask": "unbraid.guides.kinds",
+    "Mimicry": "unbraid.guides.kinds",
     "Prompts": "unbraid.guides.kinds",
+    "Sampling": "unbraid.models.separator",
+    "Score": "unbraid.guides.kinds",
     "Separation": "unbraid.separation",
     "Settings": "unbraid.separation",
     "Span": "unbraid.guides.kinds",

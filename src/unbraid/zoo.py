@@ -23,6 +23,8 @@ from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Guide, Label, Prompts, Span, Target
 from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
 from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
+from unbraid.models.guidesep import Guidesep
+from unbraid.models.guidesep_network import GuidesepConfig
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.lasaft_network import LABELS, LasaftConfig
 from unbraid.models.queries import SUFFIX, add_query, load_query
@@ -43,6 +45,7 @@ class Kind(NamedTuple):
 KINDS: dict[str, Kind] = {  # by the word "model" in the header of a weights file
     "tuss": Kind(Tuss, lambda values: Tuss(TussConfig.from_dict(values))),
     "film-unet": Kind(FilmUnet, lambda values: FilmUnet(FilmUnetConfig.from_dict(values))),
+    "guidesep": Kind(Guidesep, lambda values: Guidesep(GuidesepConfig.from_dict(values))),
     "lasaft": Kind(Lasaft, lambda values: Lasaft(LasaftConfig.from_dict(values))),
 }
 
@@ -85,6 +88,8 @@ SYSTEMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # guides and vo
     "LaSAFT audio query": (("Examples", "Label"), ()),
     "Few-shot": (("Examples", "Label"), ()),
     "Few-shot baseline": (("Label",), INSTRUMENT_CLASSES),
+    "GuideSep": (("Mask", "Mimicry", "Score"), ()),
+    "GuideSep baseline": (("Mask", "Mimicry", "Score"), ()),
 }
 
 
@@ -140,6 +145,8 @@ ZOO: dict[str, ZooEntry] = {
         _architecture("few-shot", "Few-shot", "the paper's size, without negative examples: train it"),
         _architecture("few-shot-negatives", "Few-shot", "the paper's size, with negative examples: train it"),
         _architecture("film-unet-classes", "Few-shot baseline", "18 classes of instruments: train it"),
+        _architecture("guidesep", "GuideSep", "the paper's size: import the authors' checkpoint, or train it"),
+        _architecture("guidesep-mask", "GuideSep baseline", "mask prediction of the same size: train it"),
     )
 }
 
@@ -278,8 +285,8 @@ def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:
 def default_model(targets: Sequence[Target]) -> str:
     """Choose among the models that ship, by what is asked: the first one that takes every kind of guide given.
 
-    Where none takes them all, the first one that takes the examples among them is named, else the first of the list,
-    and :func:`check_targets` tells what is wrong.
+    Where none takes them all, the first one that takes any of those that are no names is named, else the first of the
+    list, and :func:`check_targets` tells what is wrong.
 
     Example:
         >>> default_model([Target("lead", Label("vocals"))])
@@ -288,7 +295,8 @@ def default_model(targets: Sequence[Target]) -> str:
     asked = {_kind_of(guide).__name__ for target in targets for guide in target.guides}
     shipped = [entry for entry in ZOO.values() if entry.file]
     fitting = [entry for entry in shipped if asked <= set(entry.guides)]
-    listening = [entry for entry in shipped if asked & {Examples.__name__} & set(entry.guides)]
+    names = {Label.__name__, Prompts.__name__}
+    listening = [entry for entry in shipped if (asked - names) & set(entry.guides)]
     return [*fitting, *listening, *shipped][0].name
 
 

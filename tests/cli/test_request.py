@@ -117,8 +117,8 @@ def test_a_file_that_is_called_like_a_span_wins(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        ([("named", "guitar")], "--as guitar names what --example points at"),
-        ([("label", "bass"), ("named", "guitar")], "--as guitar names what --example points at"),
+        ([("named", "guitar")], "--as guitar names what --example, --hum, --score or --mask point at"),
+        ([("label", "bass"), ("named", "guitar")], "--as guitar names what --example, --hum, --score or --mask point at"),
         ([("target", "lead"), ("example", "a.wav"), ("named", "x")], "before the first --target"),
         ([("example", "a.wav"), ("named", "x"), ("named", "y")], "--as is given twice"),
         ([("example", "a.wav"), ("named", " ")], "--as is empty"),

@@ -14,9 +14,9 @@ import yaml
 
 from unbraid.errors import ModelError
 from unbraid.models.diffusion import Multistep, NoiseConfig, euler, heun
-from unbraid.models.guidesep import PRESETS, Guidesep, GuidesepConfig, match_level, to_peak
+from unbraid.models.guidesep import PRESETS, Guidesep, match_level, to_peak
 from unbraid.models.guidesep_conditions import MISSING, DropoutRates, Given, compress, draw_dropped, expand
-from unbraid.models.guidesep_network import TwinShape, TwinUnet
+from unbraid.models.guidesep_network import GuidesepConfig, TwinShape, TwinUnet
 from unbraid.models.published_guidesep import UNUSED, build_guidesep, import_guidesep
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "parity"))

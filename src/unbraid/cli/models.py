@@ -17,6 +17,9 @@ POINTERS = {  # kind of guide: the options that give it
     "Prompts": "--prompts, --task",
     "Label": "--label",
     "Examples": "--example, --not",
+    "Mimicry": "--hum",
+    "Score": "--score",
+    "Mask": "--mask, --not-mask",
 }
 
 

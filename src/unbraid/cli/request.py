@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ORDER = "unbraid.order"
 SIDES = ("example", "negative")
+MODIFIERS = {"at": "--at", "track": "--track"}
 
 
 class GuideCommand(TyperCommand):
@@ -47,15 +48,16 @@ def spell(order: Sequence[str], values: dict[str, list[str]]) -> list[tuple[str,
 def read_targets(words: Sequence[tuple[str, str]]) -> list[Guide | Target]:
     """Turn guides in order into a request; what follows ``--target`` belongs to that target.
 
-    Examples before the first ``--target`` are one target, which ``--as`` may name; it stands where the first of them
-    stood.
+    Before the first ``--target``, every label and prompt is a target of its own, and all other guides are one, which
+    ``--as`` may name; it stands where the first of them stood.
 
     Args:
-        words: pairs of an option (``prompts``, ``task``, ``label``, ``example``, ``negative``, ``target``, ``named``)
-            and its value.
+        words: pairs of an option (``prompts``, ``task``, ``label``, ``example``, ``negative``, ``hum``, ``score``,
+            ``mask``, ``anti_mask``, ``target``, ``named``) or of one that says more of the guide before it (``at``,
+            ``track``), and its value.
 
     Raises:
-        UsageError: if there is no guide, or a name without anything to be named.
+        UsageError: if there is no guide, a name without anything to be named, or a place without a melody.
         GuideError: if a guide is malformed or a target has none.
 
     Example:
@@ -63,8 +65,10 @@ def read_targets(words: Sequence[tuple[str, str]]) -> list[Guide | Target]:
         ['lead']
         >>> read_targets([("example", "riff.wav"), ("example", "0:12-0:16")])[0].title
         'riff'
+        >>> read_targets([("hum", "tune.wav"), ("mask", "chorus.png")])[0].name
+        'tune'
     """
-    from unbraid.guides.kinds import Examples, Target
+    from unbraid.guides.kinds import Label, Prompts, Target
 
     name = _name_of([value for option, value in words if option == "named"])
     groups: list[tuple[str, list[tuple[str, str]]]] = [("", [])]
@@ -74,15 +78,26 @@ def read_targets(words: Sequence[tuple[str, str]]) -> list[Guide | Target]:
         elif option != "named":
             groups[-1][1].append((option, value))
     (_, free), *targets = groups
-    guides = _read_guides(free, "--not")
-    request: list[Guide | Target] = [
-        guide if name is None or not isinstance(guide, Examples) else Target(name, guide) for guide in guides
-    ]
-    if name is not None and not any(isinstance(one, Target) for one in request):
-        raise UsageError(f"--as {name} names what --example points at, and there is none before the first --target")
-    request += [Target(title, _read_guides(held, f"target {title!r}: --not")) for title, held in targets]
+    guides = _read_guides(free, "")
+    pointing = [guide for guide in guides if not isinstance(guide, Label | Prompts)]
+    if name is not None and not pointing:
+        raise UsageError(
+            f"--as {name} names what --example, --hum, --score or --mask point at, and there is none before the first "
+            "--target"
+        )
+    request: list[Guide | Target] = []
+    for guide in guides:
+        if guide not in pointing:
+            request.append(guide)
+        elif guide is pointing[0]:
+            joined = name is not None or len(pointing) > 1
+            request.append(Target(name or pointing[0].title, pointing) if joined else guide)
+    request += [Target(title, _read_guides(held, f"target {title!r}: ")) for title, held in targets]
     if not request:
-        raise UsageError("nothing is asked for: give --prompts, --task, --label or --example, such as --task music")
+        raise UsageError(
+            "nothing is asked for: give --prompts, --task, --label, --example, --hum, --score or --mask, such as "
+            "--task music"
+        )
     return request
 
 
@@ -100,17 +115,84 @@ def _read_guides(words: Sequence[tuple[str, str]], where: str) -> list[Guide]:
 
     recordings = {side: [read_recording(value) for option, value in words if option == side] for side in SIDES}
     if recordings["negative"] and not recordings["example"]:
-        raise UsageError(f"{where} tells what the sound is not: give --example, too, a recording of what it is")
+        raise UsageError(f"{where}--not tells what the sound is not: give --example, too, a recording of what it is")
     guides: list[Guide] = []
-    for option, value in words:
+    for index, (option, value) in enumerate(words):
         if option in SIDES:
             if not any(isinstance(guide, Examples) for guide in guides):
                 guides.append(Examples(recordings["example"], recordings["negative"]))
+        elif option in ("hum", "score"):
+            guides.append(_read_melody(option, value, list(_modifiers(words[index + 1 :])), where))
+        elif option in MODIFIERS:
+            if not any(before in ("hum", "score") for before, _ in words[:index]):
+                raise UsageError(
+                    f"{where}{MODIFIERS[option]} {value} says more of a --hum or --score before it: none is"
+                )
         elif option == "label":
             guides.append(Label(value))
-        else:
+        elif option in ("prompts", "task"):
             guides.append(Prompts.task(value) if option == "task" else Prompts(value))
-    return guides
+    mask = _read_mask(
+        [value for option, value in words if option == "mask"],
+        [value for option, value in words if option == "anti_mask"],
+        where,
+    )
+    return guides if mask is None else [*guides, mask]
+
+
+def _modifiers(words: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield what is said of a melody until the next one comes."""
+    for option, value in words:
+        if option in ("hum", "score"):
+            return
+        if option in MODIFIERS:
+            yield option, value
+
+
+def _read_melody(option: str, value: str, more: list[tuple[str, str]], where: str) -> Guide:
+    """Turn ``--hum FILE --at TIME`` or ``--score FILE --track N --at TIME`` into a guide."""
+    from unbraid.guides.kinds import Mimicry, Score
+
+    if not value.strip():
+        raise UsageError(f"{where}--{option} is empty: give a file")
+    said = dict(more)
+    if len(said) < len(more):
+        raise UsageError(f"{where}--{option} {value} is told its place or track twice: say each once")
+    offset = _read_offset(said["at"]) if "at" in said else 0.0
+    if option == "hum":
+        if "track" in said:
+            raise UsageError(f"{where}--track {said['track']} is for --score, not for --hum {value}")
+        return Mimicry(value, offset=offset)
+    track = said.get("track")
+    return Score(value, track=int(track) if track is not None and track.isdecimal() else track, offset=offset)
+
+
+def _read_offset(text: str) -> float | None:
+    """Read where a melody begins in the song: a time, with a minus if it begins before it, or ``auto``."""
+    from unbraid.guides.kinds import read_clock
+
+    if text.strip() == "auto":
+        return None
+    sign, clock = (-1, text.strip()[1:]) if text.strip().startswith("-") else (1, text)
+    seconds = read_clock(clock)
+    if seconds is None:
+        raise UsageError(f"--at {text} is no time: give seconds such as 12.5, a clock time such as 1:02, or auto")
+    return sign * seconds
+
+
+def _read_mask(positive: Sequence[str], negative: Sequence[str], where: str) -> Guide | None:
+    from unbraid.guides.kinds import Mask
+
+    for option, given in (("--mask", positive), ("--not-mask", negative)):
+        if len(given) > 1:
+            raise UsageError(
+                f"{where}{option} is given {len(given)} times: a target has one; begin others with --target"
+            )
+        if given and not given[0].strip():
+            raise UsageError(f"{where}{option} is empty: give a file")
+    if not positive and not negative:
+        return None
+    return Mask(positive[0] if positive else None, negative[0] if negative else None)
 
 
 def read_recording(text: str) -> Recording:

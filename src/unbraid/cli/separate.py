@@ -22,7 +22,7 @@ from unbraid.errors import Cancelled, UnbraidError
 if TYPE_CHECKING:
     from unbraid.delivery import DeliveryOptions, Manifest, StemRecord
     from unbraid.guides.kinds import Request, Target
-    from unbraid.models.separator import Separator
+    from unbraid.models.separator import Sampling, Separator
 
 Words = list[str] | None
 PromptsOption = Annotated[
@@ -42,11 +42,40 @@ ExampleOption = Annotated[
 NotOption = Annotated[
     Words, typer.Option("--not", metavar="SOUND", help="Of what the sound is not: a recording, or such a span.")
 ]
+HumOption = Annotated[
+    Words, typer.Option(metavar="FILE", help="The sound's melody, hummed, sung, whistled or played along.")
+]
+ScoreOption = Annotated[Words, typer.Option(metavar="FILE", help="The sound's melody as MIDI.")]
+TrackOption = Annotated[
+    Words, typer.Option(metavar="N", help="Track of the --score before it: its number or name, where it has several.")
+]
+AtOption = Annotated[
+    Words,
+    typer.Option(
+        metavar="TIME", help="Where in the song the --hum or --score before it begins: 12.5, 1:02, or auto to find it."
+    ),
+]
+MaskOption = Annotated[
+    Words,
+    typer.Option(metavar="FILE", help="Where the sound is on the spectrogram: a painted image (see `unbraid mask`)."),
+]
+NotMaskOption = Annotated[
+    Words, typer.Option("--not-mask", metavar="FILE", help="Where it is not, if --mask does not say so, too.")
+]
+SeedOption = Annotated[int | None, typer.Option(min=0, metavar="N", help="Of random draws; 0 if left out.")]
+StepsOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="GuideSep: evaluations of the network for each draw.")
+]
+CandidatesOption = Annotated[
+    int | None, typer.Option(min=1, metavar="K", help="GuideSep: draws, of which the best is taken.")
+]
 TaughtOption = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="A label that `unbraid teach` made, for --label; found if it lies here."),
 ]
-AsOption = Annotated[Words, typer.Option("--as", metavar="NAME", help="What the stem of --example is called.")]
+AsOption = Annotated[
+    Words, typer.Option("--as", metavar="NAME", help="What the stem of --example, --hum, --mask … is called.")
+]
 ModelOption = Annotated[
     str | None,
     typer.Option(
@@ -94,6 +123,12 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
     label: LabelOption = None,
     example: ExampleOption = None,
     negative: NotOption = None,
+    hum: HumOption = None,
+    score: ScoreOption = None,
+    track: TrackOption = None,
+    at: AtOption = None,
+    mask: MaskOption = None,
+    anti_mask: NotMaskOption = None,
     named: AsOption = None,
     taught: TaughtOption = None,
     target: TargetOption = None,
@@ -105,6 +140,9 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
     device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:1, mps.")] = "auto",
     precision: Annotated[Literal["fp32", "bf16"], typer.Option(help="Arithmetic of the network.")] = "fp32",
     channel_mode: ChannelModeOption = None,
+    seed: SeedOption = None,
+    steps: StepsOption = None,
+    candidates: CandidatesOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a file on stdout.")] = False,
     skip_existing: SkipOption = False,
     residual: Annotated[bool, typer.Option(help="Write what is left of the mixture, too.")] = True,
@@ -113,7 +151,8 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
 ) -> None:
     """Separate recordings into the sounds asked for and the rest; stems keep rate, length, channels and level."""
     words = {"prompts": prompts, "task": task, "label": label, "target": target}
-    words |= {"example": example, "negative": negative, "named": named}
+    words |= {"example": example, "negative": negative, "named": named, "hum": hum, "score": score}
+    words |= {"track": track, "at": at, "mask": mask, "anti_mask": anti_mask}
     try:
         inputs, problems = gather(files, out=out)
         request = read_targets(spell(ctx.meta[ORDER], {name: given or [] for name, given in words.items()}))
@@ -121,7 +160,7 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
         from unbraid.separation import Settings
 
         options = DeliveryOptions(
-            settings=Settings(overlap=overlap, precision=precision),
+            settings=Settings(overlap=overlap, precision=precision, sampling=_sampling(seed, steps, candidates)),
             container=container,
             depth=depth,
             insist=container is not None or depth is not None,
@@ -143,6 +182,15 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
     raise typer.Exit(console.FAILED if n_failed else 0)
 
 
+def _sampling(seed: int | None, steps: int | None, candidates: int | None) -> Sampling | None:
+    """Return what is asked for of random draws; None if nothing is."""
+    if seed is None and steps is None and candidates is None:
+        return None
+    from unbraid.models.separator import Sampling
+
+    return Sampling(seed=seed or 0, steps=steps, candidates=candidates or 1)
+
+
 def _prepare(
     request: Request,
     taught: Sequence[Path],
@@ -152,21 +200,21 @@ def _prepare(
     device: str,
     channel_mode: str | None,
 ) -> Job:
-    """Read the examples, load the model, and refuse what no file could be separated with.
+    """Read the guides, load the model, and refuse what no file could be separated with.
 
     Raises:
-        GuideError: if an example cannot be used, or the model does not take a guide.
+        GuideError: if a guide cannot be used, or the model does not take a guide.
         ModelError: if there is no such model, or its weights are damaged.
         UsageError: if there is no such device.
     """
-    from unbraid.guides.examples import example_files, resolve_examples
     from unbraid.guides.kinds import spell_targets
+    from unbraid.guides.on_clock import guide_files, read_guides
     from unbraid.zoo import default_model
 
     asked = spell_targets(request)
     name = options.model_name or taught_model(taught) or default_model(asked)
-    options = replace(options, model_name=name, protected=(*options.protected, *example_files(asked)))
-    targets = resolve_examples(asked)
+    options = replace(options, model_name=name, protected=(*options.protected, *guide_files(asked)))
+    targets = read_guides(asked)
     job = Job(_load(name, device=device, channel_mode=channel_mode), targets, out, options)
     add_taught(job.model, targets, taught)
     _check_request(job)
@@ -195,11 +243,13 @@ def _check_request(job: Job) -> None:
 
 
 def _waits(target: Target) -> bool:
-    """Whether a target has spans in it."""
-    from unbraid.guides.kinds import Examples, Span
+    """Whether a target has a guide that only the song itself makes complete: a span, a melody to place, a mask."""
+    from unbraid.guides.kinds import Examples, Mask, Mimicry, Span
 
     examples = [guide for guide in target.guides if isinstance(guide, Examples)]
-    return any(isinstance(one, Span) for held in examples for one in (*held.positive, *held.negative))
+    return any(isinstance(one, Span) for held in examples for one in (*held.positive, *held.negative)) or any(
+        isinstance(guide, Mask) or (isinstance(guide, Mimicry) and guide.offset is None) for guide in target.guides
+    )
 
 
 def _load(name: str, *, device: str, channel_mode: str | None) -> Separator:

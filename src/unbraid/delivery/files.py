@@ -25,9 +25,9 @@ from unbraid.audio.signal import Audio
 from unbraid.delivery.manifest import Manifest, Provenance, StemRecord, decibels, provenance_of, read_manifest, versions
 from unbraid.delivery.names import NameTemplate, check_distinct
 from unbraid.errors import AudioWriteError, Cancelled
-from unbraid.guides.examples import check_span, example_files
+from unbraid.guides.examples import check_span
 from unbraid.guides.kinds import Request, Span, spell_targets
-from unbraid.guides.on_clock import Recorded, put_on_clock
+from unbraid.guides.on_clock import Recorded, guide_files, put_on_clock
 from unbraid.models.separator import Separator
 from unbraid.request import pick_separator, read_request
 from unbraid.separation import (
@@ -56,7 +56,7 @@ class DeliveryOptions:
         residual: write what the stems leave of the mixture, too.
         skip_existing: do nothing where the manifest tells that the same stems are there already.
         protected: files that must not be overwritten: the other inputs of a call. The input itself and the files of
-            examples never are.
+            guides never are.
         model_name: what the manifest calls the model; None is the name it was given by, or its class.
 
     Raises:
@@ -236,7 +236,7 @@ def separate_file(
         )
         encoding = output_encoding(reader.encoding, container=options.container, depth=options.depth)
         provenance = provenance_of(path, separator, wanted, settings=options.settings, encoding=encoding)
-        protected = (*options.protected, *example_files(asked))
+        protected = (*options.protected, *guide_files(asked))
         named = replace(options, model_name=options.model_name or _name_of(separator, model), protected=protected)
         track = path.stem if track is None else track
         plan = _Plan.of(stream.names, provenance, out_dir=out_dir, options=named, track=track)

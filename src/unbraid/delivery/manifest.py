@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 import unbraid
 from unbraid.audio.encoding import Encoding
 from unbraid.audio.signal import Audio
 from unbraid.errors import AudioReadError
-from unbraid.guides.kinds import Examples, Guide, Label, Target
+from unbraid.guides.kinds import Examples, Guide, Label, Mask, Mimicry, Target
 from unbraid.models.queries import tensors_sha256
 from unbraid.models.separator import Separator
 from unbraid.separation import Settings
@@ -183,15 +184,24 @@ def provenance_of(
 
 
 def describe_guide(guide: Guide, model: Separator) -> dict[str, Any]:
-    """Tell a guide by its words; recordings by their samples, and taught labels by their vector, as SHA-256."""
+    """Tell a guide by its words; recordings by their samples, masks and taught labels by their values, as SHA-256."""
     kind = {"kind": type(guide).__name__.lower()}
     if isinstance(guide, Examples):
         positive, negative = ([describe_audio(one) for one in side] for side in guide.recordings)
         return {**kind, "positive": positive, "negative": negative}
+    if isinstance(guide, Mimicry):
+        assert isinstance(guide.recording, Audio)
+        return {**kind, "recording": describe_audio(guide.recording), "offset": guide.offset}
+    if isinstance(guide, Mask):
+        return {**kind, **{name: _hash(side) for name, side in zip(("positive", "negative"), guide.sides, strict=True)}}
     if isinstance(guide, Label) and guide.name in model.taught and guide.name not in model.vocabulary:
-        taught = model.taught[guide.name].cpu().float().contiguous()
-        return {**kind, **asdict(guide), "taught_sha256": hashlib.sha256(taught.numpy().tobytes()).hexdigest()}
+        return {**kind, **asdict(guide), "taught_sha256": _hash(model.taught[guide.name])}
     return {**kind, **asdict(guide)}
+
+
+def _hash(tensor: Tensor | None) -> str | None:
+    """SHA-256 of the values of a tensor."""
+    return None if tensor is None else hashlib.sha256(tensor.cpu().float().contiguous().numpy().tobytes()).hexdigest()
 
 
 def describe_audio(audio: Audio) -> dict[str, Any]:

@@ -14,6 +14,32 @@ from torch import Tensor
 
 from unbraid.audio.signal import Audio
 from unbraid.errors import AudioError, GuideError
+from unbraid.guides.mask import Mask
+from unbraid.guides.mimicry import Mimicry, Score
+
+__all__ = [
+    "COUNTED_TASKS",
+    "KINDS",
+    "MAX_COUNT",
+    "TASKS",
+    "Examples",
+    "GivenRecording",
+    "GivenRecordings",
+    "Guide",
+    "Label",
+    "Mask",
+    "Mimicry",
+    "Prompts",
+    "Recording",
+    "Request",
+    "Score",
+    "Span",
+    "Target",
+    "output_names",
+    "read_clock",
+    "spell_targets",
+    "unique_names",
+]
 
 TASKS: dict[str, tuple[str, ...]] = {
     "enhance": ("speech", "sfx-mix"),
@@ -228,8 +254,8 @@ def _recording(given: GivenRecording) -> Recording:
     )
 
 
-Guide = Label | Prompts | Examples | Span
-KINDS: tuple[type[Guide], ...] = (Label, Prompts, Examples, Span)
+Guide = Label | Prompts | Examples | Span | Mimicry | Score | Mask
+KINDS: tuple[type[Guide], ...] = (Label, Prompts, Examples, Span, Mimicry, Score, Mask)
 
 
 @dataclass(frozen=True, init=False)
@@ -245,7 +271,7 @@ class Target:
     guides: tuple[Guide, ...]
 
     def __init__(self, name: str, guides: Guide | Sequence[Guide]) -> None:
-        held = (guides,) if isinstance(guides, Label | Prompts | Examples | Span) else tuple(guides)
+        held = (guides,) if isinstance(guides, KINDS) else tuple(guides)
         if not name.strip():
             raise GuideError("a target needs a name")
         if not held:
@@ -264,7 +290,7 @@ def spell_targets(request: Request) -> tuple[Target, ...]:
         >>> [target.name for target in spell_targets(Prompts("speech speech"))]
         ['speech', 'speech']
     """
-    items = (request,) if isinstance(request, Label | Prompts | Examples | Span | Target) else tuple(request)
+    items = (request,) if isinstance(request, (*KINDS, Target)) else tuple(request)
     if not items:
         raise GuideError("nothing is asked for: give at least one guide")
     targets: list[Target] = []
@@ -275,7 +301,7 @@ def spell_targets(request: Request) -> tuple[Target, ...]:
             targets.extend(Target(name, Label(name)) for name in item.names)
         elif isinstance(item, Label):
             targets.append(Target(item.name, item))
-        elif isinstance(item, Examples | Span):
+        elif isinstance(item, KINDS):
             targets.append(Target(item.title, item))
         else:
             kinds = ", ".join(kind.__name__ for kind in (*KINDS, Target))

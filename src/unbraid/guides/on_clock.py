@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import Tensor
 
 from unbraid.audio.signal import Audio
-from unbraid.guides.examples import cut_span, resolve_examples
-from unbraid.guides.kinds import Span, Target
+from unbraid.guides.examples import cut_span, example_files, resolve_examples
+from unbraid.guides.kinds import Guide, Mask, Mimicry, Score, Span, Target
+from unbraid.guides.mask import resolve_mask
+from unbraid.guides.mimicry import place, read_mimicry
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def read_guides(targets: Sequence[Target]) -> tuple[Target, ...]:
         >>> read_guides([Target("riff", Span(0.5, 1))])[0].guides
         (Examples(positive=(Span(start=0.5, stop=1, sounds=True),), negative=()),)
     """
-    return resolve_examples(targets)
+    return tuple(_replaced(target, _read) for target in resolve_examples(targets))
 
 
 def put_on_clock(targets: Sequence[Target], mixture: Recorded) -> tuple[Target, ...]:
@@ -65,4 +68,39 @@ def put_on_clock(targets: Sequence[Target], mixture: Recorded) -> tuple[Target, 
         >>> target.guides[0].recordings[0][0].duration
         0.5
     """
-    return resolve_examples(targets, cut=mixture.cut)
+
+    def place_guide(guide: Guide, target: str) -> Guide:
+        if isinstance(guide, Mimicry | Score):
+            read = read_mimicry(guide, target=target)
+            return place(read, mixture.blocks, mixture.sample_rate, target=target) if read.offset is None else read
+        return resolve_mask(guide, duration=mixture.duration, target=target) if isinstance(guide, Mask) else guide
+
+    return tuple(_replaced(target, place_guide) for target in resolve_examples(targets, cut=mixture.cut))
+
+
+def guide_files(targets: Iterable[Target]) -> tuple[Path, ...]:
+    """Return the files that guides lie in: nothing must be written over them.
+
+    Example:
+        >>> [path.name for path in guide_files([Target("lead", [Mimicry("hum.wav"), Mask("chorus.png")])])]
+        ['hum.wav', 'chorus.png']
+    """
+    found: list[Path] = []
+    for target in targets:
+        found += example_files([target])
+        for guide in target.guides:
+            if isinstance(guide, Mask):
+                found += guide.files
+            elif isinstance(guide, Score):
+                found.append(guide.file)
+            elif isinstance(guide, Mimicry) and isinstance(guide.recording, Path):
+                found.append(guide.recording)
+    return tuple(found)
+
+
+def _replaced(target: Target, step: Callable[[Guide, str], Guide]) -> Target:
+    return Target(target.name, [step(guide, target.name) for guide in target.guides])
+
+
+def _read(guide: Guide, target: str) -> Guide:
+    return read_mimicry(guide, target=target) if isinstance(guide, Mimicry | Score) else guide

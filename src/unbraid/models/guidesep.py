@@ -2,23 +2,26 @@
 
 Source: Wen, Kim, Smaragdis, "User-guided generative source separation", ISMIR 2025. A diffusion model makes the complex
 spectrogram of the target, whose magnitudes are compressed, out of noise; its mask-prediction baseline with the same
-network scales the magnitudes of the mixture. Where paper and published code differ, the code counts.
+network scales the magnitudes of the mixture. Where paper and published code differ, the code counts. That the answer,
+mono at 16 kHz, becomes a stem at the level, with the channels and up to the highest frequency of the mixture, is ours.
 
-Axes: B batch, N samples, F bins, T frames, K mel bands.
+Axes: B batch, S targets, C channels, N samples at the mixture's rate, n samples at the network's, F bins, T frames,
+K mel bands, D draws of each window.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from unbraid.audio.resample import resample
 from unbraid.audio.stft import Stft
-from unbraid.errors import ModelError
+from unbraid.errors import ModelError, SettingsError
+from unbraid.guides.kinds import Mask, Mimicry, Score, Target
 from unbraid.models.diffusion import Multistep, NoiseConfig, Solver, denoise, karras_sigmas
 from unbraid.models.guidesep_conditions import (
     MISSING,
@@ -31,84 +34,23 @@ from unbraid.models.guidesep_conditions import (
     expand,
     fill_missing,
 )
-from unbraid.models.guidesep_network import TwinShape, TwinUnet
+from unbraid.models.guidesep_network import FULL_BAND_RATE, GuidesepConfig, TwinShape, TwinUnet
+from unbraid.models.guidesep_pointers import GuidesepCondition, point
+from unbraid.models.layers.full_band import full_band
+from unbraid.models.separator import Condition, Estimates, Sampling, Separator
 
 TINY = 1e-10
 PUBLISHED_SOLVER = Multistep(order=1)
+PUBLISHED_STEPS = 7  # evaluations
+SHORTEST = 4410  # samples at 44.1 kHz; what is shorter is filled up with zeros
 
 
-@dataclass(frozen=True)
-class GuidesepConfig:
-    """Everything that shapes a network.
+class Guidesep(Separator):
+    """The separator: windows of any channels at 44.1 kHz in, stems out; inside, one channel at 16 kHz.
 
-    Args:
-        network: sizes of the twin U-Net.
-        noise: what noise the diffusion model works with; None for mask prediction.
-        hop_length: in samples, at most one more than half of ``n_fft``.
-        n_frames: of a window in training, T.
-        n_mels: bands of the painted masks, K.
-        n_hidden: width of the layer that spreads masks over bins.
-        exponent: of compressed magnitudes.
-        scale: of compressed magnitudes.
-
-    Raises:
-        ModelError: if values contradict each other.
-
-    Example:
-        >>> config = GuidesepConfig()
-        >>> config.n_bins, config.segment
-        (256, 4.08)
-    """
-
-    network: TwinShape = field(default_factory=TwinShape)
-    noise: NoiseConfig | None = field(default_factory=NoiseConfig)
-    sample_rate: int = 16000
-    n_fft: int = 510
-    hop_length: int = 256
-    n_frames: int = 256
-    n_mels: int = 80
-    n_hidden: int = 256
-    exponent: float = 0.2
-    scale: float = 0.6
-
-    def __post_init__(self) -> None:
-        if min(value for value in vars(self).values() if type(value) in (int, float)) <= 0 or self.exponent > 1:
-            raise ModelError("every number of a GuideSep config must be positive, and the exponent at most 1")
-        shape, step = self.network, self.network.step
-        if self.n_fft % 2 or self.hop_length > self.n_fft // 2 + 1:
-            raise ModelError(f"n_fft must be even and at least 2 hops less 2, got {self.n_fft} and {self.hop_length}")
-        if self.n_bins % step or self.n_frames % step:
-            raise ModelError(f"the network needs n_fft / 2 + 1 bins and n_frames to be multiples of {step}")
-        wanted = (2, 5, True) if self.noise else (1, 3, False)
-        if (shape.n_inputs, shape.n_conditions, shape.noisy) != wanted:
-            raise ModelError(f"n_inputs, n_conditions and noisy of this network must be {wanted}")
-
-    @property
-    def n_bins(self) -> int:
-        """F."""
-        return self.n_fft // 2 + 1
-
-    @property
-    def segment(self) -> float:
-        """Length of a window in training, in seconds."""
-        return self.hop_length * (self.n_frames - 1) / self.sample_rate
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> GuidesepConfig:
-        """Build from what `dataclasses.asdict` gave, after a round trip through JSON.
-
-        Raises:
-            ModelError: if it is something else.
-        """
-        try:
-            noise = values["noise"] and NoiseConfig(**values["noise"])
-            return cls(**{**values, "network": TwinShape.from_dict(values["network"]), "noise": noise})
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"this is not the config of a GuideSep network: {error}") from error
-
-
-class Guidesep(nn.Module):
-    """The network with its transforms: windows of one channel at its own rate.
+    The mean of all channels goes through the network; its answer, matched in level to the mixture, is what the bins of
+    every channel are divided by (`layers.full_band`). Windows draw from one noise, so that they agree where they meet.
+    A target without masks rests where its mimicry is far.
 
     Example:
         >>> model = Guidesep(PRESETS["guidesep-debug"]).eval()
@@ -120,8 +62,11 @@ class Guidesep(nn.Module):
     def __init__(self, config: GuidesepConfig) -> None:
         super().__init__()
         self.config = config
-        self.sample_rate = config.sample_rate
+        self.sample_rate = FULL_BAND_RATE
         self.segment = config.segment
+        self.step = config.step
+        self.vocabulary = ()
+        self.accepts = frozenset({Mimicry, Score, Mask})
         self.stft = Stft(config.n_fft, config.hop_length, window="hann", reflect=True)
         self.network = TwinUnet(config.network)
         self.projection = MelProjection(n_mels=config.n_mels, n_hidden=config.n_hidden, n_bins=config.n_bins)
@@ -130,6 +75,78 @@ class Guidesep(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.network.last.weight.device
+
+    def condition(self, targets: Sequence[Target]) -> GuidesepCondition:
+        """Keep what points at each target: a mimicry, a mask, or both, on the mixture's clock.
+
+        Raises:
+            GuideError: if a guide is of another kind, given twice for one target, or not on the clock yet.
+        """
+        return point(targets)
+
+    def sample_with(self, condition: Condition, sampling: Sampling) -> GuidesepCondition:
+        """Return a condition that is answered with other random draws.
+
+        Raises:
+            SettingsError: if this is a network of mask prediction, which draws nothing.
+        """
+        assert isinstance(condition, GuidesepCondition)
+        if self.config.noise is None and (sampling.steps is not None or sampling.candidates > 1):
+            raise SettingsError("this network predicts masks and draws nothing: leave steps and candidates out")
+        return replace(condition, sampling=sampling)
+
+    def forward(self, mixture: Tensor, condition: GuidesepCondition) -> Estimates:
+        """Separate windows ``[B, C, N]`` into ``[B, S, C, N]``.
+
+        Presence is how well the best draw is found again in the mixture (`likeness`), from 0 to 1.
+        """
+        n_samples = mixture.shape[-1]
+        padded = functional.pad(mixture.float(), (0, max(0, SHORTEST - n_samples)))
+        mean = padded.mean(dim=1).cpu()
+        heard = resample(mean, source_rate=FULL_BAND_RATE, target_rate=self.config.sample_rate).to(self.device)
+        stems, scores = [], []
+        for index in range(len(condition.targets)):
+            estimate, score = self._draw(heard, condition, index)
+            stems.append(full_band(estimate, padded)[..., :n_samples])
+            scores.append(score)
+        return Estimates(torch.stack(stems, dim=1), torch.stack(scores, dim=1))
+
+    def _draw(self, mixture: Tensor, condition: GuidesepCondition, index: int) -> tuple[Tensor, Tensor]:
+        """Return the best draw ``[B, n]`` of a target in each window, and its score ``[B]``."""
+        if not bool(mixture.any()):
+            return torch.zeros_like(mixture), mixture.new_zeros(len(mixture))
+        hop, (n_windows, n_samples) = self.config.hop_length, mixture.shape
+        told = condition.windows(index, n_samples, hop_length=hop)
+        sides = [one if one is None else one.to(self.device) for one in (told.mimicry, told.positive, told.negative)]
+        given = self.listen(mixture, *sides)
+        spectrogram = self.transform(mixture)
+        sampling, n_draws = condition.sampling, condition.sampling.candidates
+        if self.config.noise is None:
+            drawn = self._mask(mixture, given)[None]
+        else:
+            n_bins, n_frames = spectrogram.shape[-2:]
+            noise = [
+                condition.noise(n_bins, n_frames, hop_length=hop, candidate=candidate) for candidate in range(n_draws)
+            ]
+            told_all = self.channels(given, noise[0].to(self.device))
+            n_levels = 1 + (sampling.steps or PUBLISHED_STEPS)
+            found = self.sample(told_all, torch.cat(noise).to(self.device), n_steps=n_levels)
+            drawn = self.synthesize(found, n_samples).unflatten(0, (n_draws, n_windows))  # [D, B, n]
+            drawn = match_level(estimate=drawn, mixture=mixture)
+        if told.reach is not None:
+            drawn = drawn * told.reach.to(drawn.device)
+        scores = torch.stack([likeness(self.transform(one), spectrogram) for one in drawn])  # [D, B]
+        best = scores.argmax(dim=0)
+        windows = torch.arange(n_windows, device=best.device)
+        return drawn[best, windows], scores[best, windows]
+
+    def _mask(self, mixture: Tensor, given: Given) -> Tensor:
+        """Return what the predicted masks leave of mixtures ``[B, n]``."""
+        spectrogram = self.transform(to_peak(mixture))
+        magnitude = spectrogram.abs()[:, None]
+        estimate = self.estimate_magnitude(magnitude, self.channels(given, magnitude))[:, 0].float()
+        drawn = self.inverse(torch.polar(estimate, spectrogram.angle()), mixture.shape[-1])
+        return drawn * mixture.abs().amax(dim=-1, keepdim=True)
 
     def transform(self, waveform: Tensor) -> Tensor:
         """Transform ``[B, N]`` into complex ``[B, F, T]``, unitary; T is the least that fits the network and holds N.
@@ -227,9 +244,10 @@ class Guidesep(nn.Module):
         return mask * magnitude
 
     def conditioned(self, condition: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-        """Return a denoiser for one condition and one noise level at a time.
+        """Return a denoiser for one condition ``[B, ...]`` and one noise level at a time.
 
-        The network of the condition runs once for each noise level, or once in all if it is told none.
+        It takes ``[D * B, ...]``, D draws of each window. The network of the condition runs once for each noise level
+        and all draws, or once in all if it is told no levels.
         """
         stem = self.network.stem(condition)
         heard: dict[float, list[Tensor]] = {}
@@ -238,7 +256,8 @@ class Guidesep(nn.Module):
             level = float(told[0]) if self.config.network.noisy_condition else 0.0
             if level not in heard:
                 heard.clear()
-                heard[level] = self.network.hear(stem, noise=told)
+                features = self.network.hear(stem, noise=told[: len(stem)])
+                heard[level] = [one.repeat(len(scaled) // len(one), 1, 1, 1) for one in features]
             return self.network.answer(scaled, heard[level], noise=told)
 
         return lambda noisy, sigma: denoise(answer, noisy, sigma, data=self._noise.data)
@@ -250,12 +269,12 @@ class Guidesep(nn.Module):
 
         Args:
             condition: what `channels` gave, ``[B, 5, F, T]``.
-            noise: standard normal ``[B, 2, F, T]``.
+            noise: standard normal ``[D * B, 2, F, T]``.
             n_steps: noise levels of the schedule, of which the last is where it ends: 8 as published are 7 evaluations.
             solver: of `diffusion`.
 
         Returns:
-            ``[B, 2, F, T]``, within -1 and 1.
+            ``[D * B, 2, F, T]``, within -1 and 1.
         """
         sigmas = karras_sigmas(n_steps, self._noise).to(noise.device)
         return solver(self.conditioned(condition), sigmas[0] * noise, sigmas).clamp(-1, 1)
@@ -289,18 +308,13 @@ class Guidesep(nn.Module):
         Returns:
             ``[B, N]``.
         """
-        n_samples = mixture.shape[-1]
         given = self.listen(mixture, mimicry, positive, negative)
         if self.config.noise is None:
-            spectrogram = self.transform(to_peak(mixture))
-            magnitude = spectrogram.abs()[:, None]
-            estimate = self.estimate_magnitude(magnitude, self.channels(given, magnitude))[:, 0].float()
-            drawn = self.inverse(torch.polar(estimate, spectrogram.angle()), n_samples)
-            return drawn * mixture.abs().amax(dim=-1, keepdim=True)
+            return self._mask(mixture, given)
         assert given.mixture is not None
         noise = torch.randn(given.mixture.shape, generator=generator, device=generator.device).to(self.device)
         found = self.sample(self.channels(given, noise), noise, n_steps=n_steps, solver=solver)
-        return match_level(estimate=self.synthesize(found, n_samples), mixture=mixture)
+        return match_level(estimate=self.synthesize(found, mixture.shape[-1]), mixture=mixture)
 
     @property
     def _noise(self) -> NoiseConfig:
@@ -341,6 +355,36 @@ def magnitude_loss(*, estimate: Tensor, reference: Tensor) -> Tensor:
     return functional.mse_loss(estimate / (estimate.max() + TINY), reference / (reference.max() + TINY))
 
 
+def likeness(estimate: Tensor, mixture: Tensor) -> Tensor:
+    """Tell how well estimates are found again in mixtures: their coherence in small patches, 0..1.
+
+    Patches are 3 bins by 5 frames and count by the magnitude of the estimate. A sound that is there stands out in its
+    bins, and is coherent with the mixture; one that was made up is not. Silence scores 0.
+
+    Args:
+        estimate: complex ``[B, F, T]``.
+        mixture: likewise.
+
+    Returns:
+        ``[B]``.
+
+    Example:
+        >>> sound = torch.randn(1, 8, 10, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+        >>> likeness(sound, 2 * sound)
+        tensor([1.])
+    """
+
+    def mean(values: Tensor) -> Tensor:
+        return functional.avg_pool2d(values[:, None], (3, 5), stride=1, padding=(1, 2))[:, 0]
+
+    both = estimate * mixture.conj()
+    cross = torch.hypot(mean(both.real), mean(both.imag))
+    energy = mean(estimate.abs().square()) * mean(mixture.abs().square())
+    weights = estimate.abs()
+    total = (cross / (energy + TINY**2).sqrt() * weights).sum(dim=(1, 2)) / (weights.sum(dim=(1, 2)) + TINY)
+    return total.clamp(0, 1)
+
+
 def baseline(config: GuidesepConfig) -> GuidesepConfig:
     """Return the mask prediction of the same size."""
     shape = replace(config.network, n_inputs=1, n_conditions=3, noisy=False, noisy_condition=False)
@@ -365,7 +409,7 @@ DEBUG = replace(
     network=TwinShape(n_features=6, multipliers=(1, 1), attention=(False, True), n_blocks=1, n_groups=2),
     n_fft=62,
     hop_length=32,
-    n_frames=32,
+    n_frames=256,
     n_hidden=8,
 )
 PRESETS: dict[str, GuidesepConfig] = {

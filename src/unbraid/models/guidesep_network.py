@@ -9,8 +9,9 @@ Axes: B batch, D features, F bins, T frames, E size of the embedding of a noise 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -18,9 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unbraid.errors import ModelError
+from unbraid.models.diffusion import NoiseConfig
 from unbraid.models.layers.resnet import GlobalAttention, NoiseEmbedding, ResidualBlock, Stem
 
 SKIP_SCALE = 2**-0.5
+FULL_BAND_RATE = 44100  # Hz, of the mixtures that stems are drawn out of; the network hears less
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,81 @@ class TwinShape:
     def from_dict(cls, values: dict[str, Any]) -> TwinShape:
         """Build from what `dataclasses.asdict` gave, after a round trip through JSON."""
         return cls(**{**values, "multipliers": tuple(values["multipliers"]), "attention": tuple(values["attention"])})
+
+
+@dataclass(frozen=True)
+class GuidesepConfig:
+    """Everything that shapes a network.
+
+    Args:
+        network: sizes of the twin U-Net.
+        noise: what noise the diffusion model works with; None for mask prediction.
+        hop_length: in samples, at most one more than half of ``n_fft``.
+        n_frames: of a window in training, T.
+        n_mels: bands of the painted masks, K.
+        n_hidden: width of the layer that spreads masks over bins.
+        exponent: of compressed magnitudes.
+        scale: of compressed magnitudes.
+
+    Raises:
+        ModelError: if values contradict each other.
+
+    Example:
+        >>> config = GuidesepConfig()
+        >>> config.n_bins, config.segment
+        (256, 4.08)
+    """
+
+    network: TwinShape = field(default_factory=TwinShape)
+    noise: NoiseConfig | None = field(default_factory=NoiseConfig)
+    sample_rate: int = 16000
+    n_fft: int = 510
+    hop_length: int = 256
+    n_frames: int = 256
+    n_mels: int = 80
+    n_hidden: int = 256
+    exponent: float = 0.2
+    scale: float = 0.6
+
+    def __post_init__(self) -> None:
+        if min(value for value in vars(self).values() if type(value) in (int, float)) <= 0 or self.exponent > 1:
+            raise ModelError("every number of a GuideSep config must be positive, and the exponent at most 1")
+        shape, step = self.network, self.network.step
+        if self.n_fft % 2 or self.hop_length > self.n_fft // 2 + 1:
+            raise ModelError(f"n_fft must be even and at least 2 hops less 2, got {self.n_fft} and {self.hop_length}")
+        if self.n_bins % step or self.n_frames % step:
+            raise ModelError(f"the network needs n_fft / 2 + 1 bins and n_frames to be multiples of {step}")
+        wanted = (2, 5, True) if self.noise else (1, 3, False)
+        if (shape.n_inputs, shape.n_conditions, shape.noisy) != wanted:
+            raise ModelError(f"n_inputs, n_conditions and noisy of this network must be {wanted}")
+
+    @property
+    def n_bins(self) -> int:
+        """F."""
+        return self.n_fft // 2 + 1
+
+    @property
+    def step(self) -> int:
+        """Least number of samples of the full band that lasts a whole number of hops."""
+        return self.hop_length * FULL_BAND_RATE // math.gcd(self.hop_length * FULL_BAND_RATE, self.sample_rate)
+
+    @property
+    def segment(self) -> float:
+        """Length of a window in training, in seconds."""
+        return self.hop_length * (self.n_frames - 1) / self.sample_rate
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> GuidesepConfig:
+        """Build from what `dataclasses.asdict` gave, after a round trip through JSON.
+
+        Raises:
+            ModelError: if it is something else.
+        """
+        try:
+            noise = values["noise"] and NoiseConfig(**values["noise"])
+            return cls(**{**values, "network": TwinShape.from_dict(values["network"]), "noise": noise})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"this is not the config of a GuideSep network: {error}") from error
 
 
 class Blocks(nn.Module):

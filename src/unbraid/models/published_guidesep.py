@@ -20,8 +20,8 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from unbraid.errors import ModelError
 from unbraid.models.diffusion import NoiseConfig
-from unbraid.models.guidesep import Guidesep, GuidesepConfig
-from unbraid.models.guidesep_network import TwinShape
+from unbraid.models.guidesep import Guidesep
+from unbraid.models.guidesep_network import GuidesepConfig, TwinShape
 from unbraid.models.published import read_content, tensors_of
 
 MARK = "net.init_conv_cond.convs.0.weight"
