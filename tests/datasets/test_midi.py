@@ -1,15 +1,11 @@
-import builtins
-
-import pytest
+import mido
 
 from unbraid.datasets.instruments import INSTRUMENTS
 from unbraid.datasets.midi import write_midi
-from unbraid.errors import DatasetError
 from unbraid.guides.notes import Note
 
 
 def test_notes_read_back(tmp_path):
-    mido = pytest.importorskip("mido")
     melody = [Note(0.5, 0.5, 60, 100), Note(1.0, 0.25, 62, 80), Note(1.25, 1.0, 60, 1)]
     beat = [Note(0.0, 0.1, 36, 120), Note(0.0, 0.1, 42, 60)]
     write_midi(tmp_path / "a.mid", [(INSTRUMENTS["Flute"], melody), (INSTRUMENTS["Jazz Kit"], beat)], tempo=90.0)
@@ -33,21 +29,7 @@ def test_notes_read_back(tmp_path):
 
 
 def test_many_parts_never_take_the_drum_channel(tmp_path):
-    mido = pytest.importorskip("mido")
     write_midi(tmp_path / "a.mid", [(INSTRUMENTS["Flute"], [Note(0, 1, 60, 90)])] * 20, tempo=120.0)
     channels = [message.channel for message in mido.MidiFile(tmp_path / "a.mid") if message.type == "note_on"]
     assert len(channels) == 20
     assert 9 not in channels
-
-
-def test_without_mido(tmp_path, monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name == "mido":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(DatasetError, match=r"pip install 'unbraid\[render\]'"):
-        write_midi(tmp_path / "a.mid", [], tempo=120.0)

@@ -1,5 +1,4 @@
-import builtins
-
+import mido
 import pytest
 
 from unbraid.datasets.instruments import INSTRUMENTS
@@ -10,7 +9,6 @@ from unbraid.guides.notes import Note
 
 
 def test_written_notes_are_read(tmp_path):
-    pytest.importorskip("mido")
     melody = [Note(0.5, 0.5, 60, 100), Note(1.0, 0.25, 62, 80)]
     beat = [Note(0.0, 0.1, 36, 120), Note(0.0, 0.1, 42, 60)]
     write_midi(tmp_path / "a.mid", [(INSTRUMENTS["Flute"], melody), (INSTRUMENTS["Jazz Kit"], beat)], tempo=90.0)
@@ -25,7 +23,6 @@ def test_written_notes_are_read(tmp_path):
 
 
 def test_programs_volumes_and_notes_that_never_end(tmp_path):
-    mido = pytest.importorskip("mido")
     file, track = mido.MidiFile(), mido.MidiTrack()
     file.tracks.append(track)
     track.append(mido.Message("note_on", channel=3, note=60, velocity=100, time=0))
@@ -43,18 +40,7 @@ def test_programs_volumes_and_notes_that_never_end(tmp_path):
     assert [note.duration for note in violin.notes] == [0.5, 12.0, 0.5]
 
 
-def test_what_is_no_midi(tmp_path, monkeypatch):
-    pytest.importorskip("mido")
+def test_what_is_no_midi(tmp_path):
     (tmp_path / "a.mid").write_bytes(b"MThd")
     with pytest.raises(DatasetError, match="take it out"):
-        read_midi(tmp_path / "a.mid")
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name == "mido":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(DatasetError, match=r"pip install 'unbraid\[render\]'"):
         read_midi(tmp_path / "a.mid")

@@ -114,7 +114,6 @@ def test_composed_songs_have_one_stem_for_each_instrument():
 
 
 def test_midi_songs_are_played_where_they_are_busiest(tmp_path):
-    pytest.importorskip("mido")
     flute = [Note(10 + index, 0.5, 60, 100) for index in range(6)]
     organ = [Note(float(index), 0.5, 60, 50) for index in range(16)]
     parts = [("Flute", flute), ("Church Organ", organ), ("Flute", flute), ("Standard Kit", organ)]

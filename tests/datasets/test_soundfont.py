@@ -70,7 +70,6 @@ def test_fluidsynth_plays_the_same_notes_at_the_same_time():
     file = find_soundfont()
     if file is None or shutil.which("fluidsynth") is None:
         pytest.skip("fluidsynth or a SoundFont is not installed")
-    pytest.importorskip("mido")
     sound = FluidPlayer(file).play(NOTES, INSTRUMENTS["Acoustic Grand Piano"], n_samples=60000)
     assert sound.shape == (2, 60000)
     assert np.abs(sound[:, :4000]).max() < 0.1 * np.abs(sound).max()
@@ -80,7 +79,6 @@ def test_fluidsynth_plays_the_same_notes_at_the_same_time():
 def test_fluidsynth_errors_name_the_file(tmp_path):
     if shutil.which("fluidsynth") is None:
         pytest.skip("fluidsynth is not installed")
-    pytest.importorskip("mido")
     (tmp_path / "bad.sf2").write_bytes(b"nothing")
     player = FluidPlayer(tmp_path / "bad.sf2")
     with pytest.raises(DatasetError, match=r"bad\.sf2"):

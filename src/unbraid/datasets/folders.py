@@ -160,10 +160,8 @@ def open_source(stem: StemFile) -> Source:
 
 def _slakh_labels(path: Path) -> dict[str, str]:
     """Return the instrument class of each stem in a track of Slakh2100."""
-    try:
-        import yaml
-    except ModuleNotFoundError as error:
-        raise DatasetError(f"{path}: reading it needs PyYAML: pip install 'unbraid[render]'") from error
+    import yaml
+
     try:
         stems = yaml.safe_load(path.read_text(encoding="utf-8"))["stems"]
         return {name: str(stem["inst_class"]) for name, stem in stems.items()}

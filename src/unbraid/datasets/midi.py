@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from unbraid.datasets.instruments import Instrument
-from unbraid.errors import DatasetError
 from unbraid.guides.notes import Note
 
 TICKS_PER_BEAT = 480
@@ -23,14 +22,9 @@ def write_midi(
         path: of the file.
         parts: who plays what.
         tempo: in beats per minute.
-
-    Raises:
-        DatasetError: if mido is not installed.
     """
-    try:
-        import mido
-    except ImportError as error:
-        raise DatasetError("writing MIDI needs mido: pip install 'unbraid[render]'") from error
+    import mido
+
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT)
     head = mido.MidiTrack()
     head.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)))

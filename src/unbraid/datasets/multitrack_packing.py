@@ -209,10 +209,8 @@ def _class_of_stem(stem: RenderedStem) -> str:
 
 def _slakh_classes(path: Path) -> dict[str, str]:
     """Return the class of each stem in a track of Slakh2100, by its program, or by its class where it has none."""
-    try:
-        import yaml
-    except ModuleNotFoundError as error:
-        raise DatasetError(f"{path}: reading it needs PyYAML: pip install 'unbraid[render]'") from error
+    import yaml
+
     try:
         stems = yaml.safe_load(path.read_text(encoding="utf-8"))["stems"]
         return {

@@ -6,7 +6,6 @@ Impact of Training Data Quality and Quantity", WASPAA 2019.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import uuid
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from unbraid.datasets.midi import write_midi
 from unbraid.datasets.render import Plan, quantize, render_tracks, write_flac
 from unbraid.datasets.spectral import SAMPLE_RATE
 from unbraid.datasets.synthetic import RenderedStem, RenderedTrack
-from unbraid.errors import DatasetError
 
 
 def _describe_stem(stem: RenderedStem, loudness: float, soundfont: str) -> dict[str, Any]:
@@ -122,11 +120,7 @@ def render_dataset(
         How many tracks were made now.
 
     Raises:
-        DatasetError: if a value is out of range, the folder holds tracks of other settings, or mido or PyYAML
-            is missing.
+        DatasetError: if a value is out of range, or the folder holds tracks of other settings.
     """
-    for package, module in (("mido", "mido"), ("PyYAML", "yaml")):
-        if importlib.util.find_spec(module) is None:
-            raise DatasetError(f"the Slakh2100 layout needs {package}: pip install 'unbraid[render]'")
     plan = Plan(seed, duration, None if soundfont is None else os.fspath(soundfont), channels)
     return render_tracks(Path(out), plan, write_track, layout="slakh", tracks=tracks, jobs=jobs, progress=progress)

@@ -68,7 +68,7 @@ def choose_soundfont(path: str | os.PathLike[str] | None = None) -> Path | None:
     if file is None or _plays_tiny(file) or _plays_fluid():
         return file
     if path is not None:
-        raise DatasetError(f"nothing here can play {file}: pip install tinysoundfont 'unbraid[render]'")
+        raise DatasetError(f"nothing here can play {file}: pip install tinysoundfont, or install fluidsynth")
     return None
 
 
@@ -77,7 +77,7 @@ def _plays_tiny(file: Path) -> bool:
 
 
 def _plays_fluid() -> bool:
-    return shutil.which("fluidsynth") is not None and importlib.util.find_spec("mido") is not None
+    return shutil.which("fluidsynth") is not None
 
 
 def open_player(path: str | os.PathLike[str] | None = None) -> Player | None:
