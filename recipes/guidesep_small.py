@@ -56,7 +56,7 @@ recipe = replace(
     batches=batches,
     loss=STEP.loss,
     steps=None,
-    schedule=Schedule(peak=5e-4, warmup_steps=100, decay=LENGTH),
+    schedule=Schedule(peak=1e-3, warmup_steps=100, decay=LENGTH),
     average=0.998,
     validation=Validation(validation, STEP.score),
     epoch_steps=1000,

@@ -1,17 +1,21 @@
 """The recipes of GuideSep: published numbers, what the one that ships changes, and that the twins hear the same."""
 
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from unbraid.datasets import mimicry_packing
-from unbraid.datasets.guided_draws import Balance
+from unbraid.datasets.guided_draws import Balance, GuidedSettings
 from unbraid.datasets.melody_songs import ComposedSong, Solo
 from unbraid.datasets.mimicry_packing import ImitationSettings, pack_melodies
 from unbraid.guides.render import Synthesizer
-from unbraid.models.guidesep import PRESETS
+from unbraid.models.guidesep import PRESETS, Guidesep
+from unbraid.training.checkpoints import LAST, load_checkpoint
+from unbraid.training.loop import Place, train
 from unbraid.training.recipe import load_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -83,6 +87,22 @@ def test_the_one_that_ships(load):
     assert batch.mixture.shape[-1] == 65280
     assert torch.isfinite(batch.positive).all()
     assert set(recipe.validation.datasets()) == {"windows", "songs"}
+
+
+def test_a_run_that_was_stopped_equals_one_that_was_not(load, tmp_path):
+    recipe = load("guidesep_small", UNBRAID_STEPS="4")
+    data = replace(recipe.batches(), settings=GuidedSettings(n_samples=4096), batch_size=2)
+    short = replace(
+        recipe, model=partial(Guidesep, PRESETS["guidesep-debug"]), batches=lambda: data, validation=None, n_best=1
+    )
+    place = Place("cpu")
+    train(short, tmp_path / "whole", place=place)
+    train(replace(short, steps=2), tmp_path / "parts", place=place)
+    train(short, tmp_path / "parts", place=place, resume=True)
+    whole, parts = (load_checkpoint(tmp_path / name / LAST) for name in ("whole", "parts"))
+    assert whole.progress.step == parts.progress.step == 4
+    assert all(torch.equal(weight, parts.weights[name]) for name, weight in whole.weights.items())
+    assert all(torch.equal(weight, parts.average[name]) for name, weight in whole.average.items())
 
 
 def test_programs_of_solos_need_a_soundfont(monkeypatch):
