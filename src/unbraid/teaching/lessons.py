@@ -55,8 +55,8 @@ class BackDraw:
 class LessonDraw:
     """The random numbers of one mixture.
 
-    ``target`` is empty where the target is absent; ``balance_db`` is its level over that of the rest, ``level_dbfs``
-    that of the mixture.
+    ``target`` is empty where the target is absent, ``back`` where it is alone; ``balance_db`` is its level over that of
+    the rest, ``level_dbfs`` that of the mixture.
     """
 
     target: tuple[PieceDraw, ...]
@@ -132,9 +132,13 @@ def _at_rate(samples: Tensor, sample_rate: int) -> Tensor:
     return resample(samples[None], source_rate=SAMPLE_RATE, target_rate=sample_rate)[0]
 
 
-def draw_lesson(dice: Dice, material: Material, n_samples: int, *, absent: bool) -> LessonDraw:
-    """Draw one mixture of ``n_samples``."""
+def draw_lesson(
+    dice: Dice, material: Material, n_samples: int, *, absent: bool = False, alone: bool = False
+) -> LessonDraw:
+    """Draw one mixture of ``n_samples``: with the target, without it, or the target alone."""
     target = () if absent else _draw_target(dice, material.positive, n_samples)
+    if alone:
+        return LessonDraw(target, (), 0.0, dice.between(*LEVEL_DBFS))
     n_free = len(material.songs) + len(material.scenes)
     groups = []
     if material.negative and dice.chance(P_NEGATIVE):

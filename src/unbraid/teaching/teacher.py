@@ -24,7 +24,7 @@ from unbraid.models.separator import Separator
 from unbraid.models.tuss import Tuss
 from unbraid.teaching.lessons import Lesson, Material, draw_lesson, make_lesson, render_scenes, render_songs
 from unbraid.teaching.library import check_name
-from unbraid.teaching.tuning import DEFAULTS, Ask, Pulse, TeachSettings, Tuned, tune
+from unbraid.teaching.tuning import DEFAULTS, Ask, Pulse, TeachSettings, Tuned, n_beats, tune
 from unbraid.zoo import ZOO
 
 SHORTEST = 0.1  # seconds of an example
@@ -197,7 +197,7 @@ def _tune(
     cancel: Callable[[], bool] | None,
 ) -> Tuned:
     n_songs, n_scenes = settings.n_songs, -(-settings.n_songs // 2)
-    pulse = Pulse(2 * (n_songs + n_scenes) + len(starts) + settings.steps, progress, cancel)
+    pulse = Pulse(2 * (n_songs + n_scenes) + n_beats(len(starts), settings), progress, cancel)
     n_samples = round(settings.seconds * sample_rate)
     duration = max(MIN_DURATION, SPREAD * settings.seconds)
     positive, negative = ([_mono(one, sample_rate) for one in side] for side in examples.recordings)
@@ -213,9 +213,13 @@ def _tune(
 
 
 def _checks(material: Material, n_samples: int, settings: TeachSettings) -> list[Lesson]:
-    """Draw mixtures that no step sees; every seventh is without the target."""
+    """Draw mixtures that no step sees; every seventh is without the target. Every fifth is the target alone."""
     dice = Dice(torch.Generator().manual_seed(settings.seed + (1 << 32)))
-    draws = [draw_lesson(dice, material, n_samples, absent=index % 7 == 6) for index in range(settings.n_checks)]
+    draws = []
+    for index in range(settings.n_checks):
+        draws.append(draw_lesson(dice, material, n_samples, absent=index % 7 == 6))
+        if index % 4 == 0:
+            draws.append(draw_lesson(dice, material, n_samples, alone=True))
     return [make_lesson([draw], material, n_samples) for draw in draws]
 
 

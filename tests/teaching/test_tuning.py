@@ -1,0 +1,79 @@
+"""The choice of a beginning, the climb, and what vectors are compared on; with networks of one line."""
+
+import torch
+
+from unbraid.teaching.lessons import Lesson, Material
+from unbraid.teaching.tuning import Pulse, TeachSettings, judge, n_beats, tune
+
+SETTINGS = TeachSettings(steps=30, trial_steps=10, check_every=5, learning_rate=0.05, p_absent=0.0)
+N = 800
+
+
+def sound(seed=0, n=N):
+    return torch.randn(n, generator=torch.Generator().manual_seed(seed))
+
+
+MATERIAL = Material(positive=(sound(),), songs=((torch.zeros(N),),), scenes=((torch.zeros(N),),))  # nothing beside it
+CHECKS = [Lesson(sound(1)[None], sound(1)[None])]
+
+
+def scale(mixture, query):
+    """A network that turns the volume to the first number; it cannot be moved unless the second one is above 1/2."""
+    moves = (query[1] > 0.5).float()
+    return mixture * (query[0] * moves + query[0].detach() * (1 - moves)), None
+
+
+def climb(starts, *, settings=SETTINGS, ask=scale):
+    beats = []
+    pulse = Pulse(n_beats(len(starts), settings), beats.append, None)
+    vectors = {name: torch.tensor(vector) for name, vector in starts.items()}
+    tuned = tune(ask, vectors, MATERIAL, CHECKS, n_samples=N, settings=settings, pulse=pulse)
+    assert beats[-1] == 1.0
+    assert len(beats) == n_beats(len(starts), settings)
+    return tuned
+
+
+def test_the_start_that_gets_further_goes_on():
+    tuned = climb({"stuck": [0.7, 0.0], "slow": [0.6, 1.0], "far": [0.1, 1.0]})
+    assert tuned.start == "slow"
+    assert tuned.vector[0] > 0.7
+    assert tuned.after.loss < tuned.before.loss
+    assert tuned.step % SETTINGS.check_every == 0
+
+
+def test_only_the_two_best_are_tried():
+    asked = []
+
+    def watched(mixture, query):
+        if query.requires_grad:
+            asked.append(float(query[0].detach()))
+        return scale(mixture, query)
+
+    climb({"a": [0.1, 0.0], "b": [0.6, 0.0], "c": [0.5, 0.0], "d": [0.2, 0.0]}, ask=watched)
+    assert {round(one, 1) for one in asked} == {0.6, 0.5}
+    assert len(asked) == SETTINGS.trial_steps + SETTINGS.steps
+
+
+def test_one_start_needs_no_trial():
+    tuned = climb({"slow": [0.6, 1.0]})
+    assert tuned.start == "slow"
+    assert n_beats(1, SETTINGS) == 1 + SETTINGS.steps
+
+
+def test_where_nothing_gets_better_the_start_is_kept():
+    tuned = climb({"right": [1.0, 0.0], "wrong": [0.1, 0.0]})
+    assert (tuned.start, tuned.step, float(tuned.vector[0])) == ("right", 0, 1.0)
+
+
+def test_few_steps_are_spent_on_trials_alone():
+    tuned = climb({"a": [0.5, 1.0], "b": [0.6, 1.0]}, settings=TeachSettings(steps=3, p_absent=0.0))
+    assert tuned.step <= 3
+
+
+def test_a_sound_alone_has_a_loss_but_no_gain():
+    beside = Lesson((sound(1) + sound(2))[None], sound(1)[None])
+    half = torch.tensor([0.5, 0.0])
+    both, alone, mixed = (judge(scale, half, lessons) for lessons in ([*CHECKS, beside], CHECKS, [beside]))
+    assert alone.si_sdr_improvement == 0.0
+    assert both.si_sdr_improvement == mixed.si_sdr_improvement
+    assert abs(both.loss - (alone.loss + mixed.loss) / 2) < 1e-6
