@@ -230,7 +230,10 @@ class Guidesep(Separator):
             ``[B, 2, F, T]``, within -1 and 1.
         """
         return denoise(
-            lambda scaled, told: self.network(scaled, condition, noise=told), noisy, sigma, data=self._noise.data
+            lambda scaled, told: self._complete(self.network(scaled, condition, noise=told), condition, told),
+            noisy,
+            sigma,
+            data=self._noise.data,
         )
 
     def estimate_magnitude(self, magnitude: Tensor, condition: Tensor) -> Tensor:
@@ -258,9 +261,24 @@ class Guidesep(Separator):
                 heard.clear()
                 features = self.network.hear(stem, noise=told[: len(stem)])
                 heard[level] = [one.repeat(len(scaled) // len(one), 1, 1, 1) for one in features]
-            return self.network.answer(scaled, heard[level], noise=told)
+            return self._complete(self.network.answer(scaled, heard[level], noise=told), condition, told)
 
         return lambda noisy, sigma: denoise(answer, noisy, sigma, data=self._noise.data)
+
+    def _complete(self, answer: Tensor, condition: Tensor, told: Tensor) -> Tensor:
+        """Add what a mask leaves of the mixture to the answer ``[D * B, ...]``, if the network gives a mask.
+
+        It is scaled so that, preconditioned, the mask counts in full where there is nothing but noise, and not at all
+        where there is none.
+        """
+        if not self.config.network.masked:
+            return answer
+        answer, mask = answer.float()[:, :-1], answer.float()[:, -1:]
+        mixture = condition[:, :2]
+        heard = (mixture != MISSING).flatten(1).any(dim=1)[:, None, None, None]
+        masked = 2 * mask.sigmoid() * (mixture * heard).repeat(len(mask) // len(mixture), 1, 1, 1)
+        sigma, data = (4 * told).exp()[:, None, None, None], self._noise.data
+        return answer + masked * sigma / (data * torch.hypot(sigma, torch.full_like(sigma, data)))
 
     def sample(
         self, condition: Tensor, noise: Tensor, *, n_steps: int = 8, solver: Solver = PUBLISHED_SOLVER

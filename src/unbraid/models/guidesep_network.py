@@ -46,6 +46,7 @@ class TwinShape:
         noisy_condition: the U-Net of the condition is told them, too; otherwise it need not run for each.
         patch: bins and frames that are folded into channels before the first convolution, so that the finest level is
             coarser by this factor; 1 as published.
+        masked: a mask on the mixture is answered beside the spectrogram (diffusion only; ours).
 
     Raises:
         ModelError: if values contradict each other.
@@ -68,6 +69,7 @@ class TwinShape:
     noisy_condition: bool = True
     patch: int = 1
     n_entry_groups: int | None = None
+    masked: bool = False
 
     def __post_init__(self) -> None:
         if len(self.multipliers) != len(self.attention) or not self.multipliers:
@@ -81,6 +83,8 @@ class TwinShape:
             raise ModelError(f"features {self.widths[1:]} must be multiples of {self.n_entry_groups} groups")
         if any(width % self.n_heads for width in self.widths):
             raise ModelError(f"features {self.widths} must be multiples of {self.n_heads} heads")
+        if self.masked and not self.noisy:
+            raise ModelError("a network that predicts masks needs no mask beside its answer")
         if self.noisy_condition and not self.noisy:
             raise ModelError("the condition's U-Net cannot be told noise levels that the network is not told")
 
@@ -93,6 +97,11 @@ class TwinShape:
     def step(self) -> int:
         """What F and T must be multiples of."""
         return int(self.patch * 2 ** len(self.multipliers))
+
+    @property
+    def n_outputs(self) -> int:
+        """Channels of the network's answer: a spectrogram, and a mask where there is one."""
+        return self.n_inputs + self.masked
 
     @property
     def noise_size(self) -> int:
@@ -310,7 +319,7 @@ class TwinUnet(nn.Module):
         self.head = ResidualBlock(
             shape.n_features, shape.n_features, n_groups=shape.n_groups, noise_size=size, gated=True
         )
-        self.last = nn.Conv2d(shape.n_features, shape.n_inputs * shape.patch**2, 3, padding=1)
+        self.last = nn.Conv2d(shape.n_features, shape.n_outputs * shape.patch**2, 3, padding=1)
         self._initialize()
 
     @torch.no_grad()
@@ -333,7 +342,7 @@ class TwinUnet(nn.Module):
             noise: ``[B]``, as `diffusion.precondition` scales noise levels; None for a network that is told none.
 
         Returns:
-            ``[B, n_inputs, F, T]``.
+            ``[B, n_outputs, F, T]``.
         """
         heard = [] if condition is None else self.hear(self.stem(condition), noise=noise)
         return self.answer(spectrogram, heard, noise=noise)
