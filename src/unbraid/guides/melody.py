@@ -205,8 +205,12 @@ class _Listener:
         self._push(self.resampler.process(torch.zeros(1, 0), last=True))
         self._push(torch.zeros(1, WINDOW // 2))
         self._look(min_frames=1)
-        held = (torch.from_numpy(np.concatenate(parts)) for parts in (self.salience, self.level, self.prominence))
-        return Melody(*held, self.n_samples / self.sample_rate)
+        return Melody(
+            salience=torch.from_numpy(np.concatenate(self.salience)),
+            level=torch.from_numpy(np.concatenate(self.level)),
+            prominence=torch.from_numpy(np.concatenate(self.prominence)),
+            duration=self.n_samples / self.sample_rate,
+        )
 
     def _push(self, samples: Tensor) -> None:
         self.pending = np.concatenate([self.pending, samples[0].numpy()])
@@ -231,7 +235,8 @@ def _contrasted(melody: Melody, start: int, stop: int) -> Floats:
     around = (sums[:, 2 * half + 1 :] - sums[:, : -2 * half - 1]) / (2 * half + 1)
     above: Floats = np.maximum(salience - around, 0)
     above /= np.linalg.norm(above, axis=1, keepdims=True) + _FLOOR
-    return above * melody.is_heard[start:stop, None].numpy()
+    above[~melody.is_heard[start:stop].numpy()] = 0
+    return above
 
 
 def _sharpened(mimicry: Melody) -> Floats:

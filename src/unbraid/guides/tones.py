@@ -68,8 +68,9 @@ def _tone(hertz: float, held: int, room: int, sample_rate: int) -> Samples:
     index = phase.astype(np.int32)
     between = (phase - index).astype(np.float32)
     table, slopes = _period(n_harmonics)
-    tone = table[index] + between * slopes[index]
-    return tone * _envelope(n_samples, held, release, sample_rate)
+    tone: Samples = table[index] + between * slopes[index]
+    tone *= _envelope(n_samples, held, release, sample_rate)
+    return tone
 
 
 @lru_cache(maxsize=_N_HARMONICS)
@@ -84,8 +85,8 @@ def _period(n_harmonics: int) -> tuple[Samples, Samples]:
 def _envelope(n_samples: int, held: int, release: int, sample_rate: int) -> Samples:
     """Return the level of a note: up, down to what is sustained, and out when the key is let go."""
     at = np.arange(n_samples, dtype=np.float32)
-    level = _SUSTAIN + (1 - _SUSTAIN) * np.exp(-at / np.float32(_DECAY * sample_rate))
+    level: Samples = _SUSTAIN + (1 - _SUSTAIN) * np.exp(-at / np.float32(_DECAY * sample_rate))
     attack = max(1, round(_ATTACK * sample_rate))
     level[:attack] *= np.sin(np.pi / 2 * at[:attack] / attack) ** 2
     level[held:] *= np.cos(np.pi / 2 * (at[held:] - held) / release) ** 2
-    return level.astype(np.float32)
+    return level
