@@ -4,8 +4,11 @@
 
 Steps are those of recipes/tuss_small.py, on noise instead of recordings; making batches is not part of the time, as
 another process does it. A time is the median of several steps, the numbers taking turns. The mix weighs them as
-often as the recipe draws them. With --cpu-time, the time of the processor counts instead of the clock's: on a
-machine that others use, one thread can be compared so.
+often as the recipe draws them. Memory is kept as `unbraid train` keeps it, unless --plain-malloc is given.
+
+Machines differ, and one machine differs from day to day: compare the audio per arithmetic, which is the rate of
+training divided by that of a product of two float32 matrices in the same run. With --cpu-time, the time of the
+processor counts instead of the clock's: on a machine that others use, one thread can be compared so.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from unbraid.datasets.track import Samples, Source, SourcePool
 from unbraid.datasets.training_set import TrainingSet
 from unbraid.evaluation.records import provenance
 from unbraid.models.tuss import PRESETS, Tuss
+from unbraid.training.allocator import keep_freed_memory
 from unbraid.training.recipe import Recipe
 from unbraid.training.tuss_step import TussStep
 
@@ -36,6 +40,7 @@ RECIPE = runpy.run_path(str(Path(__file__).parents[1] / "recipes" / "tuss_small.
 CONFIG = PRESETS["tuss-small"]
 N_MIXTURES = 4
 DRAWS = 300
+MATRIX = 2048
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,17 @@ class Trainer:
         return times[1] - times[0], times[2] - times[1], times[3] - times[2]
 
 
+def matrix_rate(clock: Callable[[], float]) -> float:
+    """Measure this machine's float32 matrix product: the best of several, in GFLOP per second."""
+    left, right = torch.randn(2, MATRIX, MATRIX)
+    times = []
+    for _ in range(6):  # the first one warms up
+        started = clock()
+        left @ right
+        times.append(clock() - started)
+    return 2 * MATRIX**3 / min(times[1:]) / 1e9
+
+
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -118,10 +134,13 @@ def main() -> None:
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
     parser.add_argument("--prompts", nargs="*", type=int, help="only these numbers of prompts, without the mix")
     parser.add_argument("--cpu-time", action="store_true", help="count the processor's time instead of the clock's")
+    parser.add_argument("--plain-malloc", action="store_true", help="leave memory to the C library's own settings")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    kept = not given.plain_malloc and keep_freed_memory()
     counts = Counter(dict.fromkeys(given.prompts, 1)) if given.prompts else count_prompts()
     clock = time.process_time if given.cpu_time else time.perf_counter
+    rate = matrix_rate(clock)
     trainer = Trainer(precision=given.precision, clock=clock)
     batches = {n_prompts: make_batch(n_prompts) for n_prompts in sorted(counts)}
     for batch in batches.values():
@@ -130,24 +149,37 @@ def main() -> None:
     for _ in range(given.repeats):
         for n_prompts, batch in batches.items():
             runs[n_prompts].append(trainer.step(batch))
-    report(runs, counts, mixed=not given.prompts)
-    print(f"\n- {given.threads} threads, {given.precision}; made by: `{json.dumps(provenance(), sort_keys=True)}`")
+    report(runs, counts, mixed=not given.prompts, matrix_rate=max(rate, matrix_rate(clock)))
+    clock_name = "processor time" if given.cpu_time else "clock time"
+    memory = "freed memory kept" if kept else "plain malloc"
+    how = f"{given.threads} threads, {given.precision}, {clock_name}, {memory}"
+    print(f"- {how}; made by: `{json.dumps(provenance(), sort_keys=True)}`")
 
 
-def report(runs: dict[int, list[tuple[float, float, float]]], counts: Counter[int], *, mixed: bool) -> None:
+def report(
+    runs: dict[int, list[tuple[float, float, float]]], counts: Counter[int], *, mixed: bool, matrix_rate: float
+) -> None:
     """Print one line for each number of prompts, and one for the mix."""
     audio = N_MIXTURES * CONFIG.segment
-    print("| prompts | share of batches | forward s | backward s | update s | seconds of audio per second |")
-    print("|--:|--:|--:|--:|--:|--:|")
+    print(
+        "| prompts | share of batches | forward s | backward s | update s | seconds of audio per second | per TFLOP |"
+    )
+    print("|--:|--:|--:|--:|--:|--:|--:|")
     expected = 0.0
     for n_prompts, steps in runs.items():
         total = median(sum(step) for step in steps)
         share = counts[n_prompts] / counts.total()
         expected += share * total
         parts = " | ".join(f"{median(part):.3f}" for part in zip(*steps, strict=True))
-        print(f"| {n_prompts} | {share:.2f} | {parts} | {audio / total:.1f} |")
+        print(f"| {n_prompts} | {share:.2f} | {parts} | {rates(audio / total, matrix_rate)} |")
     if mixed:
-        print(f"| mix | 1.00 | | | | {audio / expected:.1f} |")
+        print(f"| mix | 1.00 | | | | {rates(audio / expected, matrix_rate)} |")
+    print(f"\n- matrix product, float32: {matrix_rate:.1f} GFLOP per second")
+
+
+def rates(audio_rate: float, matrix_rate: float) -> str:
+    """Return the last two columns: seconds of audio per second, and per TFLOP that a matrix product would do."""
+    return f"{audio_rate:.1f} | {1000 * audio_rate / matrix_rate:.0f}"
 
 
 if __name__ == "__main__":

@@ -34,11 +34,13 @@ def train(
     """Train a model from a recipe; Ctrl-C, SIGTERM and --minutes stop it cleanly, --resume continues it."""
     from rich.console import Console
 
+    from unbraid.training.allocator import keep_freed_memory
     from unbraid.training.loop import Place
     from unbraid.training.loop import train as run
     from unbraid.training.recipe import load_recipe
 
     folder = out or Path("runs") / recipe.stem
+    keep_freed_memory()
     console = Console(highlight=False)
     made = _override(load_recipe(recipe), steps=steps, precision=precision)
     with _display(console) as report:

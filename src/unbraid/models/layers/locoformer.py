@@ -170,13 +170,16 @@ class _Attend(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
         """Return the gradients of queries and keys, and of values."""
         query, key, values, powers, total, attended, cosine, sine = ctx.saved_tensors
-        grad = grads[0].unflatten(-1, (values.shape[1], -1)).transpose(1, 2) / total
+        grad = grads[0].unflatten(-1, (values.shape[1], -1)).transpose(1, 2)
+        grad = grad.clone(memory_format=torch.contiguous_format).div_(total)  # copied here, not in each product
         common = (grad * attended).sum(-1, keepdim=True).flatten(0, 1)
         product = torch.baddbmm(common, grad.flatten(0, 1), values.flatten(0, 1).transpose(1, 2), beta=-1)
         grad_scores = product.view(powers.shape).mul_(powers)
-        turned = torch.stack([grad_scores @ key, grad_scores.transpose(-1, -2) @ query]).permute(1, 3, 0, 2, 4)
+        turned = query.new_empty(len(query), query.shape[2], 2, *query.shape[1::2], dtype=torch.float32)
+        turned[:, :, 0] = (grad_scores @ key).transpose(1, 2)
+        turned[:, :, 1] = (grad_scores.transpose(-1, -2) @ query).transpose(1, 2)
         grad_values = (powers.transpose(-1, -2) @ grad).transpose(1, 2)
-        grad_query_key = rotate(turned, (cosine, -sine), scale=ctx.scale * math.log(2))
+        grad_query_key = rotate(turned, (cosine, -sine), scale=ctx.scale * math.log(2)).to(query.dtype)
         return grad_query_key, grad_values, None, None
 
 
