@@ -10,10 +10,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from unbraid.models.guidesep import PRESETS, Guidesep
+from unbraid.models.guidesep import PRESETS
 from unbraid.training.recipe import load_recipe
 
 BASE = load_recipe(Path(__file__).with_name("guidesep_small.py"))
 CONFIG = PRESETS["guidesep-mask-small"]
 
-recipe = replace(BASE, model=partial(Guidesep, CONFIG))
+recipe = replace(BASE, model=partial(BASE.model.func, CONFIG))

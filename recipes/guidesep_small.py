@@ -13,8 +13,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from unbraid.audio.mel import mel_filter_bank
 from unbraid.datasets.guided_draws import GuidedSettings
 from unbraid.models.guidesep import PRESETS, Guidesep
+from unbraid.models.guidesep_network import GuidesepConfig
 from unbraid.training.guidesep_step import GuidesepStep
 from unbraid.training.recipe import Validation, load_recipe
 from unbraid.training.schedule import Decay, Schedule, cosine
@@ -38,6 +40,14 @@ LENGTH = Decay(cosine, steps=int(STEPS), hold=0.2) if STEPS else Decay(cosine, m
 STEP = GuidesepStep()
 
 
+def model(config: GuidesepConfig) -> Guidesep:
+    """Return a network that begins by spreading masks over the bins that their bands have."""
+    network = Guidesep(config)
+    bank = mel_filter_bank(sample_rate=config.sample_rate, n_fft=config.n_fft, n_mels=config.n_mels, scale="htk")
+    network.projection.begin_as_bands(bank)
+    return network
+
+
 def batches() -> object:
     """Return the training data."""
     return replace(BASE.batches.func(SETTINGS, batch_size=BATCH), weights=WEIGHTS)
@@ -52,7 +62,7 @@ def validation() -> dict[str, list[object]]:
 
 recipe = replace(
     BASE,
-    model=partial(Guidesep, CONFIG),
+    model=partial(model, CONFIG),
     batches=batches,
     loss=STEP.loss,
     steps=None,

@@ -405,7 +405,7 @@ def likeness(estimate: Tensor, mixture: Tensor) -> Tensor:
 
 def baseline(config: GuidesepConfig) -> GuidesepConfig:
     """Return the mask prediction of the same size."""
-    shape = replace(config.network, n_inputs=1, n_conditions=3, noisy=False, noisy_condition=False)
+    shape = replace(config.network, n_inputs=1, n_conditions=3, noisy=False, noisy_condition=False, masked=False)
     return replace(config, network=shape, noise=None)
 
 
@@ -413,14 +413,17 @@ PUBLISHED = GuidesepConfig()
 SMALL = replace(
     PUBLISHED,
     network=TwinShape(
-        n_features=32,
-        multipliers=(2, 4, 4),
+        n_features=64,
+        multipliers=(1, 2, 2),
         attention=(False, True, True),
         n_blocks=1,
         n_heads=4,
         noisy_condition=False,
-        patch=2,
+        patch=4,
+        stem_kernels=(1, 3, 5),
+        masked=True,
     ),
+    noise=NoiseConfig(log_mean=0.5),
 )
 DEBUG = replace(
     PUBLISHED,

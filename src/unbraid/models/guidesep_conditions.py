@@ -74,6 +74,20 @@ class MelProjection(nn.Module):
         self.first = nn.Linear(n_mels, n_hidden)
         self.second = nn.Linear(n_hidden, n_bins)
 
+    @torch.no_grad()
+    def begin_as_bands(self, bank: Tensor) -> None:
+        """Begin, instead of at random, by giving each bin the mean of the bands that it lies in.
+
+        Args:
+            bank: ``[K, F]``, as `audio.mel.mel_filter_bank` makes it; there must be K hidden values or more.
+        """
+        n_mels = len(bank)
+        nn.init.eye_(self.first.weight[:n_mels])
+        self.second.weight.mul_(0.1)
+        self.second.weight[:, :n_mels] = (bank / bank.sum(dim=0).clamp_min(1e-3)).T
+        nn.init.zeros_(self.first.bias)
+        nn.init.zeros_(self.second.bias)
+
     def forward(self, mask: Tensor) -> Tensor:
         """Turn ``[B, K, T]`` into ``[B, F, T]``."""
         projected: Tensor = self.second(functional.relu(self.first(mask.transpose(-1, -2))))

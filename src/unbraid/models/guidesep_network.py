@@ -20,9 +20,10 @@ from torch.nn import functional
 
 from unbraid.errors import ModelError
 from unbraid.models.diffusion import NoiseConfig
-from unbraid.models.layers.resnet import GlobalAttention, NoiseEmbedding, ResidualBlock, Stem
+from unbraid.models.layers.resnet import STEM_KERNELS, GlobalAttention, NoiseEmbedding, ResidualBlock, Stem
 
 SKIP_SCALE = 2**-0.5
+FIRST_MASK = -1.735  # before the sigmoid: 0.3 of the mixture, which explains most of a target before training
 FULL_BAND_RATE = 44100  # Hz, of the mixtures that stems are drawn out of; the network hears less
 
 
@@ -46,6 +47,7 @@ class TwinShape:
         noisy_condition: the U-Net of the condition is told them, too; otherwise it need not run for each.
         patch: bins and frames that are folded into channels before the first convolution, so that the finest level is
             coarser by this factor; 1 as published.
+        stem_kernels: sizes of the three first convolutions, in bins and frames, or in patches.
         masked: a mask on the mixture is answered beside the spectrogram (diffusion only; ours).
 
     Raises:
@@ -69,9 +71,12 @@ class TwinShape:
     noisy_condition: bool = True
     patch: int = 1
     n_entry_groups: int | None = None
+    stem_kernels: tuple[int, ...] = STEM_KERNELS
     masked: bool = False
 
     def __post_init__(self) -> None:
+        if len(self.stem_kernels) != 3 or any(kernel % 2 == 0 for kernel in self.stem_kernels):
+            raise ModelError(f"a stem has three convolutions of odd sizes, not {self.stem_kernels}")
         if len(self.multipliers) != len(self.attention) or not self.multipliers:
             raise ModelError("a twin U-Net needs a multiplier and a choice of attention for each level")
         numbers = [*self.multipliers, *(value for value in vars(self).values() if type(value) is int)]
@@ -111,7 +116,9 @@ class TwinShape:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TwinShape:
         """Build from what `dataclasses.asdict` gave, after a round trip through JSON."""
-        return cls(**{**values, "multipliers": tuple(values["multipliers"]), "attention": tuple(values["attention"])})
+        kernels = tuple(values.get("stem_kernels", STEM_KERNELS))
+        tuples = {name: tuple(values[name]) for name in ("multipliers", "attention")}
+        return cls(**{**values, **tuples, "stem_kernels": kernels})
 
 
 @dataclass(frozen=True)
@@ -269,7 +276,7 @@ class Branch(nn.Module):
     def __init__(self, shape: TwinShape, *, n_inputs: int, noise_size: int) -> None:
         super().__init__()
         n_levels = len(shape.multipliers)
-        self.stem = Stem(n_inputs * shape.patch**2, shape.n_features)
+        self.stem = Stem(n_inputs * shape.patch**2, shape.n_features, kernels=shape.stem_kernels)
         self.entry = ResidualBlock(
             shape.n_features, shape.n_features, n_groups=shape.n_groups, noise_size=noise_size, gated=True
         )
@@ -327,6 +334,8 @@ class TwinUnet(nn.Module):
         """Begin with an answer of zero, and with twins that are alike but for their stems."""
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(cast(nn.Parameter, self.last.bias))
+        if self.shape.masked:
+            cast(nn.Parameter, self.last.bias)[-(self.shape.patch**2) :] = FIRST_MASK
         twin = self.score.state_dict()
         own = self.condition.state_dict()
         self.condition.load_state_dict(

@@ -21,18 +21,23 @@ STEM_KERNELS = (3, 7, 15)
 class Stem(nn.Module):
     """Convolutions of three sizes side by side: half of the features, a quarter, and the rest.
 
+    Args:
+        n_inputs: channels that come in.
+        n_features: D.
+        kernels: sizes of the three, in bins and frames.
+
     Example:
         >>> Stem(2, 8)(torch.zeros(1, 2, 16, 16)).shape
         torch.Size([1, 8, 16, 16])
     """
 
-    def __init__(self, n_inputs: int, n_features: int) -> None:
+    def __init__(self, n_inputs: int, n_features: int, *, kernels: tuple[int, ...] = STEM_KERNELS) -> None:
         super().__init__()
         half, quarter = n_features // 2, n_features // 4
         widths = (half, quarter, n_features - half - quarter)
         self.convs = nn.ModuleList(
             nn.Conv2d(n_inputs, width, kernel, padding=kernel // 2)
-            for width, kernel in zip(widths, STEM_KERNELS, strict=True)
+            for width, kernel in zip(widths, kernels, strict=True)
         )
 
     def forward(self, spectrogram: Tensor) -> Tensor:
