@@ -5,7 +5,7 @@
 All but the query net begins with the weights of lasaft-light-16, which were trained with labels, and goes on training.
 UNBRAID_QUERY says what the network is asked with: "self" (default), the clean target itself as published; "other",
 another passage of the same stem, what a user has; or "both", either as often. It is validated with other passages in
-any case. Packs are those of lasaft_light.
+any case. The learning rate follows the clock, UNBRAID_MINUTES, or the steps, UNBRAID_STEPS. Packs are those of lasaft_light.
 """
 
 import os
@@ -24,7 +24,9 @@ from unbraid.zoo import load_model
 LIGHT = load_recipe(Path(__file__).with_name("lasaft_light.py"))
 PACKS = Path(os.environ.get("UNBRAID_PACKS", "packs"))
 MINUTES = float(os.environ.get("UNBRAID_MINUTES", "16"))
+STEPS = os.environ.get("UNBRAID_STEPS")
 P_OTHER = {"self": 0.0, "both": 0.5, "other": 1.0}[os.environ.get("UNBRAID_QUERY", "self")]
+LENGTH = Decay(cosine, steps=int(STEPS), hold=0.3) if STEPS else Decay(cosine, minutes=MINUTES, hold=0.3)
 CONFIG = PRESETS["lasaft-light-16-audio"]
 STEP = LasaftStep(by_recording, relative=True, presence_weight=0.1)
 
@@ -55,6 +57,6 @@ recipe = replace(
     model=model,
     batches=batches,
     loss=STEP.loss,
-    schedule=Schedule(peak=2e-3, warmup_steps=50, decay=Decay(cosine, minutes=MINUTES, hold=0.3)),
+    schedule=Schedule(peak=2e-3, warmup_steps=50, decay=LENGTH),
     validation=Validation(validation, STEP.score),
 )
