@@ -5,7 +5,8 @@
 All but the query net begins with the weights of lasaft-light-16, which were trained with labels, and goes on training.
 UNBRAID_QUERY says what the network is asked with: "self" (default), the clean target itself as published; "other",
 another passage of the same stem, what a user has; or "both", either as often. It is validated with other passages in
-any case. The learning rate follows the clock, UNBRAID_MINUTES, or the steps, UNBRAID_STEPS. Packs are those of lasaft_light.
+any case. The learning rate follows the clock, UNBRAID_MINUTES, or the steps, UNBRAID_STEPS. Packs are those of
+lasaft_light.
 """
 
 import os
