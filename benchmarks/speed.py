@@ -22,9 +22,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from unbraid.audio.signal import Audio
 from unbraid.evaluation.records import provenance
-from unbraid.guides.kinds import Label, Target
+from unbraid.guides.kinds import Label, Mimicry, Target
 from unbraid.models.film_unet import PRESETS as FILM_UNETS
 from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
+from unbraid.models.guidesep import PRESETS as GUIDESEPS
+from unbraid.models.guidesep import Guidesep
+from unbraid.models.guidesep_network import FULL_BAND_RATE, GuidesepConfig
 from unbraid.models.lasaft import PRESETS as LASAFTS
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.lasaft_network import LasaftConfig
@@ -34,7 +37,8 @@ from unbraid.models.tuss import PRESETS, Tuss, TussConfig
 from unbraid.separation import Settings, separate
 
 PROMPTS = ("vocals", "drums", "bass", "other", "speech", "sfx")
-POINTED: dict[str, LasaftConfig | FilmUnetConfig] = {**LASAFTS, **FILM_UNETS}
+Config = TussConfig | LasaftConfig | FilmUnetConfig | GuidesepConfig
+POINTED: dict[str, Config] = {**LASAFTS, **FILM_UNETS, **GUIDESEPS}
 MOST_TARGETS = 4
 PRECISIONS = ("fp32", "bf16")
 MATRIX = 2048
@@ -149,6 +153,9 @@ def targets_for(model: Separator, count: int) -> list[Target]:
 
     A network of examples is taught them with random vectors: what it would hear of examples, it hears once per track.
     """
+    if isinstance(model, Guidesep):
+        hum = Mimicry(Audio(make_noise(1, SONG_SECONDS, 16000), 16000))
+        return [Target(f"sound {number}", hum) for number in range(count)]
     if isinstance(model, Tuss):
         names = model.config.outputs or PROMPTS
     elif model.vocabulary:
@@ -184,7 +191,7 @@ def network_work(job: Job) -> Work:
     """Prepare the network alone, on one window of noise: of one channel for TUSS, of two for the others."""
     config = config_of(job.preset)
     n_channels = 1 if isinstance(config, TussConfig) else 2
-    model, mixture = make_model(config), make_noise(n_channels, job.seconds, config.sample_rate)[None]
+    model, mixture = make_model(config), make_noise(n_channels, job.seconds, rate_of(config))[None]
     condition = model.condition(targets_for(model, job.n_prompts))
 
     def run(precision: str) -> Tensor:
@@ -205,8 +212,23 @@ def song_work(job: Job) -> Work:
         stems = separate(mixture, targets, model=model, settings=Settings(precision=precision)).stems
         return torch.stack([stem.samples for stem in stems.values()])
 
-    window = make_noise(2, config.segment, config.sample_rate)[None]
+    window = make_noise(2, config.segment, rate_of(config))[None]
     return Work(run, lambda: window_flop(model, window, job.n_prompts) / config.segment / 1e9, n_channels=2)
+
+
+def step_work(job: Job) -> Work:
+    """Prepare one evaluation of a diffusion network, that of the condition included, on one window."""
+    model = make_model(config_of(job.preset))
+    assert isinstance(model, Guidesep)
+    mixture = make_noise(1, job.seconds, model.config.sample_rate)
+    condition = model.channels(model.listen(mixture, mixture, None, None), model.analyze(mixture))
+    noisy = torch.randn(1, 2, *condition.shape[-2:])
+
+    def run(precision: str) -> Tensor:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            return model.conditioned(condition)(noisy, torch.tensor(1.0))
+
+    return Work(run, lambda: count_flop(lambda: run("fp32")) / job.seconds / 1e9, n_channels=1)
 
 
 def window_flop(model: Separator, mixture: Tensor, count: int) -> float:
@@ -219,7 +241,7 @@ def window_flop(model: Separator, mixture: Tensor, count: int) -> float:
     return count_flop(lambda: model(mixture, condition))
 
 
-PATHS = {"network": network_work, "separate": song_work}
+PATHS = {"network": network_work, "separate": song_work, "step": step_work}
 
 
 def measure_here(job: Job, repeats: int) -> Row:
@@ -246,16 +268,25 @@ def measure_here(job: Job, repeats: int) -> Row:
     )
 
 
-def config_of(preset: str) -> TussConfig | LasaftConfig | FilmUnetConfig:
+def config_of(preset: str) -> Config:
     """Return the config of a preset of any model."""
     return PRESETS[preset] if preset in PRESETS else POINTED[preset]
 
 
-def make_model(config: TussConfig | LasaftConfig | FilmUnetConfig) -> Separator:
+def rate_of(config: Config) -> int:
+    """Return the rate of the windows that a model takes, in hertz."""
+    return FULL_BAND_RATE if isinstance(config, GuidesepConfig) else config.sample_rate
+
+
+def make_model(config: Config) -> Separator:
     """Build a network with random weights: speed does not depend on them."""
     torch.manual_seed(0)
     if isinstance(config, TussConfig):
         return Tuss(config).eval()
+    if isinstance(config, GuidesepConfig):
+        model = Guidesep(config).eval()
+        torch.nn.init.normal_(model.network.last.weight, std=0.1)  # it would answer with silence
+        return model
     return Lasaft(config).eval() if isinstance(config, LasaftConfig) else FilmUnet(config).eval()
 
 
@@ -309,11 +340,13 @@ def plan(arguments: argparse.Namespace) -> list[Job]:
             seconds, counts = arguments.seconds, [len(config.outputs)] if config.outputs else arguments.prompts
         else:
             seconds, counts = config.segment, arguments.targets
+        if isinstance(config, GuidesepConfig) and config.noise is not None:
+            jobs += [Job(preset, 1, precision, "step", seconds) for precision in arguments.precision]
         jobs += [
             Job(preset, count, precision, "network", seconds) for count in counts for precision in arguments.precision
         ]
     return jobs + [
-        Job(preset, 4, precision, "separate", SONG_SECONDS)
+        Job(preset, 1 if isinstance(config_of(preset), GuidesepConfig) else 4, precision, "separate", SONG_SECONDS)
         for preset in arguments.songs
         for precision in arguments.precision
     ]
