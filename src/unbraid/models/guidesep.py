@@ -41,7 +41,6 @@ from unbraid.models.separator import Condition, Estimates, Sampling, Separator
 
 TINY = 1e-10
 PUBLISHED_SOLVER = Multistep(order=1)
-PUBLISHED_STEPS = 7  # evaluations
 SHORTEST = 4410  # samples at 44.1 kHz; what is shorter is filled up with zeros
 
 
@@ -88,12 +87,20 @@ class Guidesep(Separator):
         """Return a condition that is answered with other random draws.
 
         Raises:
-            SettingsError: if this is a network of mask prediction, which draws nothing.
+            SettingsError: as `check_sampling`.
         """
         assert isinstance(condition, GuidesepCondition)
+        self.check_sampling(sampling)
+        return replace(condition, sampling=sampling)
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Refuse steps and candidates of a network of mask prediction, which draws nothing.
+
+        Raises:
+            SettingsError: if they are given.
+        """
         if self.config.noise is None and (sampling.steps is not None or sampling.candidates > 1):
             raise SettingsError("this network predicts masks and draws nothing: leave steps and candidates out")
-        return replace(condition, sampling=sampling)
 
     def forward(self, mixture: Tensor, condition: GuidesepCondition) -> Estimates:
         """Separate windows ``[B, C, N]`` into ``[B, S, C, N]``.
@@ -129,7 +136,7 @@ class Guidesep(Separator):
                 condition.noise(n_bins, n_frames, hop_length=hop, candidate=candidate) for candidate in range(n_draws)
             ]
             told_all = self.channels(given, noise[0].to(self.device))
-            n_levels = 1 + (sampling.steps or PUBLISHED_STEPS)
+            n_levels = 1 + (sampling.steps or self.config.n_evaluations)
             found = self.sample(told_all, torch.cat(noise).to(self.device), n_steps=n_levels)
             drawn = self.synthesize(found, n_samples).unflatten(0, (n_draws, n_windows))  # [D, B, n]
             drawn = match_level(estimate=drawn, mixture=mixture)

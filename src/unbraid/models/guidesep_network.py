@@ -134,6 +134,7 @@ class GuidesepConfig:
         n_hidden: width of the layer that spreads masks over bins.
         exponent: of compressed magnitudes.
         scale: of compressed magnitudes.
+        n_evaluations: of the network for one draw, unless another number is asked for.
 
     Raises:
         ModelError: if values contradict each other.
@@ -154,6 +155,7 @@ class GuidesepConfig:
     n_hidden: int = 256
     exponent: float = 0.2
     scale: float = 0.6
+    n_evaluations: int = 7
 
     def __post_init__(self) -> None:
         if min(value for value in vars(self).values() if type(value) in (int, float)) <= 0 or self.exponent > 1:
