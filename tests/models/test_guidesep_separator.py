@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
+
 import pytest
 import torch
 
@@ -9,8 +12,10 @@ from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError, SettingsError
 from unbraid.guides.kinds import Examples, Label, Mask, Mimicry, Score, Target
 from unbraid.guides.mask_grid import frames_of
-from unbraid.models.guidesep import PRESETS, Guidesep, likeness
+from unbraid.models.guidesep import PRESETS, Guidesep
+from unbraid.models.guidesep_network import GuidesepConfig
 from unbraid.models.guidesep_pointers import track_noise
+from unbraid.models.guidesep_presence import N_EVIDENCE, evidence, judge, likeness
 from unbraid.models.separator import Sampling
 from unbraid.separation import Settings, separate
 
@@ -211,3 +216,39 @@ def test_likeness_tells_what_is_there_from_what_is_made_up():
     assert float(likeness(target, mixture)) > 0.9
     assert float(likeness(other, mixture)) < 0.3
     assert float(likeness(torch.zeros_like(target), mixture)) == 0
+
+
+def test_evidence_grows_with_what_goes_along():
+    source = torch.Generator().manual_seed(0)
+    target = torch.zeros(1, 256, 50, dtype=torch.complex64)
+    target[:, 20:30] = torch.randn(1, 10, 50, dtype=torch.complex64, generator=source)
+    rest = torch.randn(1, 256, 50, dtype=torch.complex64, generator=source)
+    other = target.roll(100, dims=1)
+    along = evidence(target, target + rest, mimicry=target, positive=None)
+    apart = evidence(0.01 * target, target + rest, mimicry=other, positive=None)
+    assert along.shape == (1, N_EVIDENCE)
+    assert float(along[0, 2]) > 0.99
+    assert float(apart[0, 2]) < 0.1
+    assert float(along[0, 1]) - float(apart[0, 1]) > 2
+    painted = torch.zeros(1, 80, 40)
+    painted[:, 5:20] = 1
+    assert bool(evidence(target, target + rest, mimicry=None, positive=painted).isfinite().all())
+    assert bool(evidence(0 * target, 0 * rest, mimicry=None, positive=None).isfinite().all())
+
+
+@pytest.mark.parametrize("guides", [[hum(0.6)], [Mask(mask(0.6))], [Mask(negative=mask(0.6))]])
+@pytest.mark.parametrize("preset", ["guidesep-debug", "guidesep-mask-debug"])
+def test_fitted_presence_depends_on_the_guide(preset, guides):
+    torch.manual_seed(0)
+    weights = ((0.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0, -1.0))
+    model = Guidesep(replace(PRESETS[preset], presence=weights)).eval()
+    torch.nn.init.normal_(model.network.last.weight, std=0.1)
+    presence = model(noise(1, 1, 20000), point(Target("a", guides), model=model)).presence
+    expected = torch.tensor(1.0 if isinstance(guides[0], Mimicry) else -1.0).sigmoid()
+    torch.testing.assert_close(presence[0, 0], expected)
+    assert judge(torch.ones(1, 3), ((1.0, 1.0, 1.0, 0.0), ()), has_mimicry=True) > 0.95
+
+
+def test_the_config_survives_a_file():
+    config = replace(PRESETS["guidesep-small"], presence=((1.0, 2.0, 3.0, 4.0), (0.0, 0.0, 0.0, 1.0)), n_evaluations=3)
+    assert GuidesepConfig.from_dict(json.loads(json.dumps(asdict(config)))) == config

@@ -36,6 +36,7 @@ from unbraid.models.guidesep_conditions import (
 )
 from unbraid.models.guidesep_network import FULL_BAND_RATE, GuidesepConfig, TwinShape, TwinUnet
 from unbraid.models.guidesep_pointers import GuidesepCondition, point
+from unbraid.models.guidesep_presence import evidence, judge, likeness
 from unbraid.models.layers.full_band import full_band
 from unbraid.models.separator import Condition, Estimates, Sampling, Separator
 
@@ -105,7 +106,8 @@ class Guidesep(Separator):
     def forward(self, mixture: Tensor, condition: GuidesepCondition) -> Estimates:
         """Separate windows ``[B, C, N]`` into ``[B, S, C, N]``.
 
-        Presence is how well the best draw is found again in the mixture (`likeness`), from 0 to 1.
+        Of several draws the one is taken that is found again best in the mixture (`likeness`), from 0 to 1. That is
+        its presence, too, unless weights were fitted that judge it by more (`guidesep_presence.evidence`).
         """
         n_samples = mixture.shape[-1]
         padded = functional.pad(mixture.float(), (0, max(0, SHORTEST - n_samples)))
@@ -119,7 +121,7 @@ class Guidesep(Separator):
         return Estimates(torch.stack(stems, dim=1), torch.stack(scores, dim=1))
 
     def _draw(self, mixture: Tensor, condition: GuidesepCondition, index: int) -> tuple[Tensor, Tensor]:
-        """Return the best draw ``[B, n]`` of a target in each window, and its score ``[B]``."""
+        """Return the best draw ``[B, n]`` of a target in each window, and its presence ``[B]``."""
         if not bool(mixture.any()):
             return torch.zeros_like(mixture), mixture.new_zeros(len(mixture))
         hop, (n_windows, n_samples) = self.config.hop_length, mixture.shape
@@ -145,7 +147,12 @@ class Guidesep(Separator):
         scores = torch.stack([likeness(self.transform(one), spectrogram) for one in drawn])  # [D, B]
         best = scores.argmax(dim=0)
         windows = torch.arange(n_windows, device=best.device)
-        return drawn[best, windows], scores[best, windows]
+        estimate = drawn[best, windows]
+        if not self.config.presence:
+            return estimate, scores[best, windows]
+        heard = None if sides[0] is None else self.transform(sides[0])
+        found = evidence(self.transform(estimate), spectrogram, mimicry=heard, positive=sides[1])
+        return estimate, judge(found, self.config.presence, has_mimicry=heard is not None)
 
     def _mask(self, mixture: Tensor, given: Given) -> Tensor:
         """Return what the predicted masks leave of mixtures ``[B, n]``."""
@@ -378,36 +385,6 @@ def magnitude_loss(*, estimate: Tensor, reference: Tensor) -> Tensor:
         tensor(0.)
     """
     return functional.mse_loss(estimate / (estimate.max() + TINY), reference / (reference.max() + TINY))
-
-
-def likeness(estimate: Tensor, mixture: Tensor) -> Tensor:
-    """Tell how well estimates are found again in mixtures: their coherence in small patches, 0..1.
-
-    Patches are 3 bins by 5 frames and count by the magnitude of the estimate. A sound that is there stands out in its
-    bins, and is coherent with the mixture; one that was made up is not. Silence scores 0.
-
-    Args:
-        estimate: complex ``[B, F, T]``.
-        mixture: likewise.
-
-    Returns:
-        ``[B]``.
-
-    Example:
-        >>> sound = torch.randn(1, 8, 10, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
-        >>> likeness(sound, 2 * sound)
-        tensor([1.])
-    """
-
-    def mean(values: Tensor) -> Tensor:
-        return functional.avg_pool2d(values[:, None], (3, 5), stride=1, padding=(1, 2))[:, 0]
-
-    both = estimate * mixture.conj()
-    cross = torch.hypot(mean(both.real), mean(both.imag))
-    energy = mean(estimate.abs().square()) * mean(mixture.abs().square())
-    weights = estimate.abs()
-    total = (cross / (energy + TINY**2).sqrt() * weights).sum(dim=(1, 2)) / (weights.sum(dim=(1, 2)) + TINY)
-    return total.clamp(0, 1)
 
 
 def baseline(config: GuidesepConfig) -> GuidesepConfig:

@@ -135,6 +135,7 @@ class GuidesepConfig:
         exponent: of compressed magnitudes.
         scale: of compressed magnitudes.
         n_evaluations: of the network for one draw, unless another number is asked for.
+        presence: weights of what speaks for a target, with a mimicry and with masks alone; fitted, or empty.
 
     Raises:
         ModelError: if values contradict each other.
@@ -156,6 +157,7 @@ class GuidesepConfig:
     exponent: float = 0.2
     scale: float = 0.6
     n_evaluations: int = 7
+    presence: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if min(value for value in vars(self).values() if type(value) in (int, float)) <= 0 or self.exponent > 1:
@@ -193,7 +195,9 @@ class GuidesepConfig:
         """
         try:
             noise = values["noise"] and NoiseConfig(**values["noise"])
-            return cls(**{**values, "network": TwinShape.from_dict(values["network"]), "noise": noise})
+            presence = tuple(tuple(row) for row in values.get("presence", ()))
+            network = TwinShape.from_dict(values["network"])
+            return cls(**{**values, "network": network, "noise": noise, "presence": presence})
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"this is not the config of a GuideSep network: {error}") from error
 
