@@ -271,7 +271,7 @@ class Target:
     guides: tuple[Guide, ...]
 
     def __init__(self, name: str, guides: Guide | Sequence[Guide]) -> None:
-        held = (guides,) if isinstance(guides, KINDS) else tuple(guides)
+        held = (guides,) if isinstance(guides, Guide) else tuple(guides)
         if not name.strip():
             raise GuideError("a target needs a name")
         if not held:
@@ -290,7 +290,7 @@ def spell_targets(request: Request) -> tuple[Target, ...]:
         >>> [target.name for target in spell_targets(Prompts("speech speech"))]
         ['speech', 'speech']
     """
-    items = (request,) if isinstance(request, (*KINDS, Target)) else tuple(request)
+    items = (request,) if isinstance(request, Guide | Target) else tuple(request)
     if not items:
         raise GuideError("nothing is asked for: give at least one guide")
     targets: list[Target] = []
@@ -301,7 +301,7 @@ def spell_targets(request: Request) -> tuple[Target, ...]:
             targets.extend(Target(name, Label(name)) for name in item.names)
         elif isinstance(item, Label):
             targets.append(Target(item.name, item))
-        elif isinstance(item, KINDS):
+        elif isinstance(item, Guide):
             targets.append(Target(item.title, item))
         else:
             kinds = ", ".join(kind.__name__ for kind in (*KINDS, Target))

@@ -59,6 +59,8 @@ class Guidesep(Separator):
         torch.Size([1, 4000])
     """
 
+    config: GuidesepConfig
+
     def __init__(self, config: GuidesepConfig) -> None:
         super().__init__()
         self.config = config
@@ -103,12 +105,13 @@ class Guidesep(Separator):
         if self.config.noise is None and (sampling.steps is not None or sampling.candidates > 1):
             raise SettingsError("this network predicts masks and draws nothing: leave steps and candidates out")
 
-    def forward(self, mixture: Tensor, condition: GuidesepCondition) -> Estimates:
+    def forward(self, mixture: Tensor, condition: Condition) -> Estimates:
         """Separate windows ``[B, C, N]`` into ``[B, S, C, N]``.
 
         Of several draws the one is taken that is found again best in the mixture (`likeness`), from 0 to 1. That is
         its presence, too, unless weights were fitted that judge it by more (`guidesep_presence.evidence`).
         """
+        assert isinstance(condition, GuidesepCondition)
         n_samples = mixture.shape[-1]
         padded = functional.pad(mixture.float(), (0, max(0, SHORTEST - n_samples)))
         mean = padded.mean(dim=1).cpu()

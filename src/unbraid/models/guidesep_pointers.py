@@ -15,7 +15,7 @@ from unbraid.errors import GuideError
 from unbraid.guides.kinds import Mask, Mimicry, Target, output_names
 from unbraid.guides.mask_grid import HOP_LENGTH, SAMPLE_RATE, crop_mask
 from unbraid.guides.mimicry import ClockedMimicry
-from unbraid.models.separator import Sampling
+from unbraid.models.separator import Condition, Sampling
 
 MARGIN_SECONDS = 0.5  # around the mimicry, where its sound may still ring
 QUIET = 0.05  # of the mimicry's peak; below, a window counts as silent
@@ -67,9 +67,11 @@ class GuidesepCondition:
         del stop
         return replace(self, starts=(start,))
 
-    def join(self, others: Sequence[GuidesepCondition]) -> GuidesepCondition:
-        """Return the condition of several windows."""
-        return replace(self, starts=tuple(start for one in (self, *others) for start in one.starts))
+    def join(self, others: Sequence[Condition]) -> GuidesepCondition:
+        """Return the condition of several windows of the track."""
+        held = [self, *(one for one in others if isinstance(one, GuidesepCondition))]
+        assert len(held) == 1 + len(others)
+        return replace(self, starts=tuple(start for one in held for start in one.starts))
 
     def windows(self, index: int, n_samples: int, *, hop_length: int) -> Windows:
         """Cut out what points at a target in each window.

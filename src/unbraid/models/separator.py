@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -57,7 +57,7 @@ class Condition(Protocol):
 class Joinable(Condition, Protocol):
     """A condition on the mixture's clock, of which several windows go through the network together."""
 
-    def join(self, others: Sequence[Self]) -> Self:
+    def join(self, others: Sequence[Condition]) -> Condition:
         """Return the condition of this window and of others, in this order."""
         ...
 
@@ -140,9 +140,18 @@ class Separator(nn.Module, ABC):
         """Return a condition that is answered with other random draws, if the model draws anything at random.
 
         Raises:
-            SettingsError: if it does not.
+            SettingsError: as `check_sampling`.
         """
-        del condition, sampling
+        self.check_sampling(sampling)
+        return condition
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Refuse random draws that the model does not make.
+
+        Raises:
+            SettingsError: if it draws nothing at random.
+        """
+        del sampling
         raise SettingsError(
             f"{self.name or type(self).__name__} draws nothing at random: leave seed, steps and candidates out"
         )
