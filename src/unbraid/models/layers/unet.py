@@ -225,12 +225,13 @@ class Unet(nn.Module):
             yield from (self.decode(bottleneck, levels, size=size) for bottleneck in bottlenecks)
             return
         sizes = _sizes(levels, size)
+        blocks = [block for block in self.dec if isinstance(block, Up)]
         heard = [
             block.hear(level, wanted, first=level.shape[1])
-            for block, level, wanted in zip(self.dec[1:], reversed(levels), sizes[1:], strict=True)
+            for block, level, wanted in zip(blocks[1:], reversed(levels), sizes[1:], strict=True)
         ]
         for x in bottlenecks:
-            for i, (block, wanted) in enumerate(zip(self.dec, sizes, strict=True)):
+            for i, (block, wanted) in enumerate(zip(blocks, sizes, strict=True)):
                 drawn = block.hear(x, wanted)
                 x = block.finish(drawn.add_(heard[i - 1]) if i else drawn, wanted)  # noqa: PLW2901
             yield x
