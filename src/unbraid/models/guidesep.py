@@ -410,7 +410,9 @@ SMALL = replace(
         stem_kernels=(1, 3, 5),
         masked=True,
     ),
-    noise=NoiseConfig(log_mean=0.5),
+    noise=NoiseConfig(data=0.07, least=0.0007, most=28.0, log_mean=-0.55),  # as published, for data a third as large
+    exponent=0.5,
+    scale=0.5,
 )
 DEBUG = replace(
     PUBLISHED,
