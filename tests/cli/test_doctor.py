@@ -49,7 +49,7 @@ def test_a_bare_machine_is_told_what_is_missing_and_how_to_get_it(monkeypatch):
     assert report["versions"]["av"] is None
     assert report["codecs"]["ffmpeg (PyAV)"] is None
     missing = {line["what"]: line["cure"] for line in report["missing"]}
-    assert {"av", "lightning-fabric", "mido", "matplotlib", "fluidsynth", "soundfont", "espeak-ng"} <= set(missing)
+    assert {"av", "lightning-fabric", "matplotlib", "fluidsynth", "soundfont", "espeak-ng"} <= set(missing)
     assert "unbraid[video]" in missing["av"]
     assert all(missing.values())
     text = CliRunner().invoke(app, ["doctor"]).stdout

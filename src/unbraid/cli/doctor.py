@@ -167,7 +167,6 @@ def _missing(tools: dict[str, Any], codecs: dict[str, Any]) -> list[Missing]:
             util.find_spec("lightning_fabric"),
             Missing("lightning-fabric", "unbraid train", "pip install 'unbraid[train]'"),
         ),
-        (util.find_spec("mido"), Missing("mido", "MIDI files of unbraid render", "pip install 'unbraid[render]'")),
         (util.find_spec("matplotlib"), Missing("matplotlib", "unbraid explain", "pip install 'unbraid[plot]'")),
         (
             tools["fluidsynth"] or tools["tinysoundfont"],

@@ -209,10 +209,11 @@ def _prepare(
     """
     from unbraid.guides.kinds import spell_targets
     from unbraid.guides.on_clock import guide_files, read_guides
+    from unbraid.teaching import learned_by
     from unbraid.zoo import default_model
 
     asked = spell_targets(request)
-    name = options.model_name or taught_model(taught) or default_model(asked)
+    name = options.model_name or taught_model(taught) or learned_by(asked) or default_model(asked)
     options = replace(options, model_name=name, protected=(*options.protected, *guide_files(asked)))
     targets = read_guides(asked)
     job = Job(_load(name, device=device, channel_mode=channel_mode), targets, out, options)
@@ -226,6 +227,7 @@ def _check_request(job: Job) -> None:
 
     Raises:
         GuideError: if the model does not take a guide, or two outputs would be written to one file.
+        SettingsError: if random draws are asked for of a model that makes none.
     """
     from unbraid.delivery.files import RESIDUAL
     from unbraid.delivery.names import NameTemplate, check_distinct
@@ -233,6 +235,8 @@ def _check_request(job: Job) -> None:
     from unbraid.zoo import check_targets
 
     check_targets(job.model, job.targets)
+    if job.options.settings.sampling is not None:
+        job.model.check_sampling(job.options.settings.sampling)
     template = NameTemplate(job.options.name_template)
     outputs = [(name, template.stem("track", name)) for name in output_names(job.targets)]
     residual = [("the residual", template.stem("track", RESIDUAL))] if job.options.residual else []

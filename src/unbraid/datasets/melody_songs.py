@@ -256,7 +256,7 @@ def _player() -> Player | None:
 def _play(part: MidiPart, duration: float) -> Audio:
     player = _player()
     if player is None:
-        raise DatasetError("playing MIDI needs a SoundFont: install fluid-soundfont-gm and 'unbraid[render]'")
+        raise DatasetError("playing MIDI needs a SoundFont: install fluid-soundfont-gm, and pip install tinysoundfont")
     return Audio.from_array(
         player.play(part.notes, part.instrument, n_samples=round(duration * SAMPLE_RATE)), SAMPLE_RATE
     )

@@ -119,7 +119,7 @@ class SoundFontMimic:
             try:
                 import tinysoundfont
             except ImportError as error:
-                raise DatasetError("playing a SoundFont needs tinysoundfont: pip install 'unbraid[render]'") from error
+                raise DatasetError("playing a SoundFont needs tinysoundfont: pip install tinysoundfont") from error
             synth: Any = tinysoundfont.Synth(gain=-12, samplerate=sample_rate)
             try:
                 bank = synth.sfload(str(self.path), max_voices=128)
