@@ -154,7 +154,7 @@ def targets_for(model: Separator, count: int) -> list[Target]:
     A network of examples is taught them with random vectors: what it would hear of examples, it hears once per track.
     """
     if isinstance(model, Guidesep):
-        hum = Mimicry(Audio(make_noise(1, SONG_SECONDS, 16000), 16000))
+        hum = Mimicry(Audio(0.1 * torch.sin(0.1 * torch.arange(SONG_SECONDS * 16000))[None], 16000))
         return [Target(f"sound {number}", hum) for number in range(count)]
     if isinstance(model, Tuss):
         names = model.config.outputs or PROMPTS
