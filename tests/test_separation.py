@@ -12,7 +12,7 @@ from unbraid.audio.resample import resample
 from unbraid.audio.signal import Audio
 from unbraid.errors import AudioError, AudioReadError, Cancelled, GuideError, ModelError, SettingsError
 from unbraid.guides.kinds import Label, Prompts, Target, unique_names
-from unbraid.models.separator import Estimates, Separator
+from unbraid.models.separator import Estimates, Joinable, Sampling, Separator
 from unbraid.request import load_separator
 from unbraid.separation import Separation, Settings, residual_of, separate, separate_stream
 from unbraid.zoo import debug_model
@@ -432,6 +432,116 @@ def test_conditions_on_the_clock_are_cropped_window_by_window():
     assert np.array(spans) == pytest.approx(np.array([(0.0, 0.1), (0.05, 0.15), (0.1, 0.2), (0.15, 0.25)]))
     assert all(shape[0] == 1 for shape, *_ in model.seen)
     torch.testing.assert_close(result.stems["a"].samples, mixture, rtol=0, atol=1e-6)
+
+
+class Together(OnTheClock):
+    """A condition of which several windows go through the network together."""
+
+    def __init__(self, names, *, groups=(), span=None, joined=()):
+        super().__init__(names, groups=groups, span=span)
+        self.joined = joined or ((span,) if span else ())
+
+    def crop(self, start, stop):
+        return Together(self.names, groups=self.groups, span=(start, stop))
+
+    def join(self, others):
+        joined = tuple(span for one in (self, *others) for span in one.joined)
+        return Together(self.names, groups=self.groups, span=self.span, joined=joined)
+
+
+class Clocked(Fake):
+    """The stem is the mixture times the second at which the window begins."""
+
+    condition_type = Together
+
+    def forward(self, mixture, condition):
+        self.seen.append((tuple(mixture.shape), condition.joined))
+        assert len(condition.joined) == len(mixture)
+        starts = torch.tensor([start for start, _ in condition.joined])
+        stems = mixture[:, None] * starts[:, None, None, None]
+        return Estimates(stems, starts[:, None].clamp(0, 1))
+
+
+@pytest.mark.parametrize("n_samples", [800, 2000, 2100])
+def test_windows_that_can_be_joined_are_and_answer_the_same(n_samples):
+    mixture, model = noise(1, n_samples), Clocked((1.0,))
+    assert isinstance(Together(("a",)), Joinable)
+    assert not isinstance(OnTheClock(("a",)), Joinable)
+    results = [
+        separate(mixture, Label("a"), model=model, sample_rate=RATE, settings=Settings(overlap=0.5, batch_size=size))
+        for size in (1, 3)
+    ]
+    assert torch.equal(results[0].stems["a"].samples, results[1].stems["a"].samples)
+    assert results[0].presence_curve == results[1].presence_curve
+    sizes = [shape[0] for shape, _ in model.seen]
+    assert max(sizes) == min(3, len(results[0].presence_curve))
+    assert [start for start, _ in results[0].presence_curve] == pytest.approx([start for _, joined in model.seen[
+        len(results[0].presence_curve):] for start, _ in joined])  # fmt: skip
+
+
+def test_a_model_says_at_which_samples_its_windows_begin():
+    model = Fake((1.0,))
+    model.step = 70
+    result = separate(noise(1, 3000), Label("a"), model=model, sample_rate=RATE, settings=Settings(overlap=0.25))
+    starts = [round(start * RATE) for start, _ in result.presence_curve]
+    assert starts == [0, 560, 1120, 1680, 2200]
+
+
+class Drawing(Fake):
+    """The gain of the stem is the seed."""
+
+    def check_sampling(self, sampling):
+        if sampling.candidates > 1:
+            raise SettingsError("one at a time")
+
+    def sample_with(self, condition, sampling):
+        self.check_sampling(sampling)
+        return FakeCondition(condition.names, span=sampling.seed)
+
+    def forward(self, mixture, condition):
+        return Estimates(mixture[:, None] * float(condition.span or 0), None)
+
+
+def test_random_draws_are_made_as_asked():
+    mixture, model = noise(1, 900), Drawing()
+
+    def run(**values):
+        settings = Settings(sampling=Sampling(**values)) if values else Settings()
+        _, stems, _ = stream_all(separate_stream(model, [mixture], Label("a"), sample_rate=RATE, settings=settings))
+        result = separate(mixture, Label("a"), model=model, sample_rate=RATE, settings=settings)
+        assert torch.equal(stems[0], result.stems["a"].samples)
+        return result.stems["a"].samples
+
+    assert not run().any()
+    torch.testing.assert_close(run(seed=2), 2 * mixture, rtol=0, atol=1e-6)
+    with pytest.raises(SettingsError, match="one at a time"):
+        run(candidates=2)
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(seed=3), Sampling(steps=9), Sampling(candidates=2)])
+def test_a_model_that_draws_nothing_says_so_before_anything_is_read(tmp_path, sampling):
+    model, how = Fake(), Settings(sampling=sampling)
+    with pytest.raises(SettingsError, match="Fake draws nothing at random: leave seed, steps and candidates out"):
+        separate(noise(1, 90), Label("a"), model=model, sample_rate=RATE, settings=how)
+    with pytest.raises(SettingsError, match="draws nothing"):
+        separate_stream(model, iter([]), Label("a"), sample_rate=RATE, settings=how)
+    assert model.seen == []
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"steps": 0}, "steps 0 is out of range: use 1 to 1000"),
+        ({"steps": 1001}, "steps 1001 is out of range"),
+        ({"candidates": 0}, "candidates 0 is out of range: use 1 to 64"),
+        ({"candidates": 65}, "candidates 65"),
+        ({"seed": -1}, "seed -1 is out of range: use 0 or a positive number"),
+        ({"seed": 1 << 63}, "is out of range"),
+    ],
+)
+def test_draws_that_make_no_sense(values, message):
+    with pytest.raises(SettingsError, match=message):
+        Sampling(**values)
 
 
 def test_nothing_global_is_changed():

@@ -11,9 +11,10 @@ import torch
 from safetensors.torch import save_file
 
 from unbraid.errors import GuideError, ModelError
-from unbraid.guides.kinds import Examples, Label, Prompts, Span, Target, spell_targets
-from unbraid.models import film_unet, lasaft, tuss
+from unbraid.guides.kinds import Examples, Label, Mask, Mimicry, Prompts, Score, Span, Target, spell_targets
+from unbraid.models import film_unet, guidesep, lasaft, tuss
 from unbraid.models.film_unet import FilmUnetConfig
+from unbraid.models.guidesep_network import GuidesepConfig
 from unbraid.models.lasaft_network import LasaftConfig
 from unbraid.models.tuss import TussConfig
 from unbraid.zoo import (
@@ -54,15 +55,20 @@ def test_shipped_weights_are_safetensors_and_small():
 @pytest.mark.parametrize("name", [name for name, entry in ZOO.items() if entry.file])
 def test_shipped_models_load(name):
     model = load_model(name)
-    presets = {**tuss.PRESETS, **lasaft.PRESETS, **film_unet.PRESETS}
+    presets = {**tuss.PRESETS, **lasaft.PRESETS, **film_unet.PRESETS, **guidesep.PRESETS}
     assert not model.training
     assert model.config == presets[name]
 
 
 @pytest.mark.parametrize("name", list(ZOO))
 def test_the_table_knows_what_each_network_takes(name):
-    presets = {**tuss.PRESETS, **lasaft.PRESETS, **film_unet.PRESETS}
-    classes = {TussConfig: tuss.Tuss, LasaftConfig: lasaft.Lasaft, FilmUnetConfig: film_unet.FilmUnet}
+    presets = {**tuss.PRESETS, **lasaft.PRESETS, **film_unet.PRESETS, **guidesep.PRESETS}
+    classes = {
+        TussConfig: tuss.Tuss,
+        LasaftConfig: lasaft.Lasaft,
+        FilmUnetConfig: film_unet.FilmUnet,
+        GuidesepConfig: guidesep.Guidesep,
+    }
     with torch.device("meta"):
         model = classes[type(presets[name])](presets[name])
     assert {kind.__name__ for kind in model.accepts} == set(ZOO[name].guides)
@@ -169,6 +175,34 @@ def test_targets_that_a_model_follows():
 def test_foreign_guides_are_refused_with_a_way_out(guide, message):
     with pytest.raises(GuideError, match=re.escape(message)):
         check_targets(load_model("tuss-small"), spell_targets(guide))
+
+
+@pytest.mark.parametrize("guide", [Mimicry("hum.wav"), Score("tune.mid"), Mask("painted.png")])
+def test_guides_that_no_shipped_model_takes_name_the_one_that_would(monkeypatch, guide):
+    kind, model = type(guide).__name__, load_model("tuss-small")
+    takers = [name for name, entry in ZOO.items() if entry.file and kind in entry.guides]
+    cure = f"use one of the models {', '.join(takers)}" if takers else "guidesep would, and ships without weights"
+    with pytest.raises(GuideError, match=f"tuss-small takes Label and Prompts, not {kind}: {cure}"):
+        check_targets(model, spell_targets(guide))
+    monkeypatch.setattr("unbraid.zoo.ZOO", {"tuss-small": ZOO["tuss-small"]})
+    with pytest.raises(GuideError, match=f"not {kind}: give another guide"):
+        check_targets(model, spell_targets(guide))
+
+
+def test_a_model_that_takes_several_kinds_lists_them():
+    model = guidesep.Guidesep(guidesep.PRESETS["guidesep-debug"])
+    check_targets(model, [Target("lead", [Mimicry("hum.wav"), Mask("painted.png")]), Target("b", Score("b.mid"))])
+    with pytest.raises(GuideError, match="Guidesep takes Mask, Mimicry and Score, not Label: use one of the models"):
+        check_targets(model, spell_targets(Label("vocals")))
+
+
+@pytest.mark.parametrize("preset", ["guidesep-debug", "guidesep-mask-debug"])
+def test_weights_of_guidesep_come_back(tmp_path, preset):
+    model = guidesep.Guidesep(guidesep.PRESETS[preset])
+    save_weights(model, tmp_path / "g.safetensors")
+    back = load_model(tmp_path / "g.safetensors")
+    assert back.config == model.config
+    assert all(torch.equal(back.state_dict()[key], value) for key, value in model.state_dict().items())
 
 
 def test_files_of_other_kinds_of_network(tmp_path):

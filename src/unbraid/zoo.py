@@ -327,8 +327,12 @@ def check_targets(model: Separator, targets: Sequence[Target]) -> None:
 
 def _foreign(model: Separator, kind: str) -> str:
     others = [entry.name for entry in ZOO.values() if entry.file and kind in entry.guides]
-    takes = " and ".join(sorted(one.__name__ for one in model.accepts))
+    *most, last = sorted(one.__name__ for one in model.accepts)
+    takes = f"{', '.join(most)} and {last}" if most else last
     cure = f"use one of the models {', '.join(others)}" if others else "give another guide"
+    without_weights = [entry.name for entry in ZOO.values() if kind in entry.guides]
+    if without_weights and not others:
+        cure = f"{without_weights[0]} would, and ships without weights; give a file of them with -m, or another guide"
     return f"{model.name or type(model).__name__} takes {takes}, not {kind}: {cure}"
 
 

@@ -40,14 +40,14 @@ def cut(samples, sizes):
     length=st.integers(1, 120),
     overlap=st.floats(0, 0.9, exclude_max=True),
     batch_size=st.integers(1, 5),
-    fade=st.sampled_from(["linear", "box"]),
+    more=st.tuples(st.sampled_from(["linear", "box"]), st.integers(1, 150)),
     sizes=st.lists(st.integers(0, 150), min_size=1, max_size=4).filter(any),
     n_silent=st.integers(0, 200),
 )
 def test_identity_comes_back_and_blocks_do_not_matter(
-    n_samples, n_channels, length, overlap, batch_size, fade, sizes, n_silent
+    n_samples, n_channels, length, overlap, batch_size, more, sizes, n_silent
 ):
-    layout = WindowLayout(length, overlap, batch_size, fade)
+    layout = WindowLayout(length, overlap, batch_size, *more)
     mixture = noise(n_channels, n_samples, seed=n_samples)
     mixture[:, :n_silent] = 0
     before = mixture.clone()
@@ -135,6 +135,27 @@ def test_last_window_moves_left_and_holds_no_padding():
 
     joined(overlap_add(torch.ones(1, 180).split(11, dim=1), process, layout=WindowLayout(100, 0.25, 3)))
     assert starts == [0, 75, 80]
+
+
+@pytest.mark.parametrize(
+    ("values", "stride", "starts"),
+    [
+        ({"step": 10}, 70, [0, 70, 140, 160]),  # 75, as a multiple of 10
+        ({"step": 75}, 75, [0, 75, 150, 160]),
+        ({"step": 80}, 80, [0, 80, 160]),  # never less than a step, so that windows overlap less
+        ({"step": 100}, 100, [0, 100, 160]),
+        ({"step": 101}, 75, [0, 75, 150, 160]),  # longer than a window: cannot be kept
+        ({"step": 30, "overlap": 0.0}, 90, [0, 90, 160]),
+        ({"step": 3, "overlap": 0.89}, 9, [*range(0, 160, 9), 160]),
+    ],
+)
+def test_windows_begin_at_steps_but_for_the_last(values, stride, starts):
+    layout = WindowLayout(100, **values)
+    assert layout.stride == stride
+    assert layout.starts(260) == starts
+    assert layout.starts(100) == [0]
+    assert layout.starts(101) == [0, 1]
+    assert layout.starts(0) == []
 
 
 def test_nothing_in_nothing_out():
@@ -226,6 +247,7 @@ def test_reused_block_memory_is_safe():
         {"overlap": float("nan")},
         {"batch_size": 0},
         {"fade": "sine"},
+        {"step": 0},
     ],
 )
 def test_layouts_that_make_no_sense(values):

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from unbraid.cli.console import UsageError
 from unbraid.cli.request import ORDER, GuideCommand, read_recording, read_targets, spell
 from unbraid.errors import GuideError
-from unbraid.guides.kinds import Examples, Label, Prompts, Span, Target
+from unbraid.guides.kinds import Examples, Label, Mask, Mimicry, Prompts, Score, Span, Target
 
 app = typer.Typer()
 heard: list[list[tuple[str, str]]] = []
@@ -22,10 +22,12 @@ def command(
     label: Annotated[list[str] | None, typer.Option()] = None,
     target: Annotated[list[str] | None, typer.Option()] = None,
     prompts: Annotated[list[str] | None, typer.Option("--prompts", "-p")] = None,
+    hum: Annotated[list[str] | None, typer.Option()] = None,
+    at: Annotated[list[str] | None, typer.Option()] = None,
     loud: bool = False,
 ) -> None:
     del loud
-    values = {"label": label or [], "target": target or [], "prompts": prompts or []}
+    values = {"label": label or [], "target": target or [], "prompts": prompts or [], "hum": hum or [], "at": at or []}
     heard.append(spell(ctx.meta[ORDER], values))
 
 
@@ -118,7 +120,10 @@ def test_a_file_that_is_called_like_a_span_wins(tmp_path, monkeypatch):
     ("words", "hint"),
     [
         ([("named", "guitar")], "--as guitar names what --example, --hum, --score or --mask point at"),
-        ([("label", "bass"), ("named", "guitar")], "--as guitar names what --example, --hum, --score or --mask point at"),
+        (
+            [("label", "bass"), ("named", "guitar")],
+            "--as guitar names what --example, --hum, --score or --mask point at",
+        ),
         ([("target", "lead"), ("example", "a.wav"), ("named", "x")], "before the first --target"),
         ([("example", "a.wav"), ("named", "x"), ("named", "y")], "--as is given twice"),
         ([("example", "a.wav"), ("named", " ")], "--as is empty"),
@@ -136,3 +141,88 @@ def test_examples_that_make_no_sense_are_refused(words, hint):
 def test_an_empty_span_is_refused():
     with pytest.raises(GuideError, match="start before its stop"):
         read_targets([("example", "0:16-0:12")])
+
+
+@pytest.mark.parametrize("words", [["--hum", "a.wav", "--at", "-1.5"], ["--at=-1.5", "--hum=a.wav"]])
+def test_a_time_before_the_song_is_a_value_and_no_option(words):
+    heard_now = order_of(*words)
+    assert sorted(heard_now) == [("at", "-1.5"), ("hum", "a.wav")]
+
+
+HUM, SCORE, MASK = ("hum", "a.wav"), ("score", "b.mid"), ("mask", "c.png")
+
+
+@pytest.mark.parametrize(
+    ("words", "guide"),
+    [
+        ([HUM], Mimicry("a.wav", offset=0.0)),
+        ([HUM, ("at", "3")], Mimicry("a.wav", offset=3.0)),
+        ([HUM, ("at", "1:02.5")], Mimicry("a.wav", offset=62.5)),
+        ([HUM, ("at", "-1.5")], Mimicry("a.wav", offset=-1.5)),
+        ([HUM, ("at", "-0:02")], Mimicry("a.wav", offset=-2.0)),
+        ([HUM, ("at", "auto")], Mimicry("a.wav", offset=None)),
+        ([SCORE], Score("b.mid")),
+        ([SCORE, ("track", "2")], Score("b.mid", track=2)),
+        ([SCORE, ("at", "auto"), ("track", "flute")], Score("b.mid", track="flute", offset=None)),
+        ([MASK], Mask("c.png")),
+        ([("anti_mask", "d.npy")], Mask(negative="d.npy")),
+        ([("anti_mask", "d.npy"), MASK], Mask("c.png", "d.npy")),
+    ],
+)
+def test_melodies_and_masks(words, guide):
+    assert read_targets(words) == [guide]
+    assert read_targets([("target", "lead"), *words]) == [Target("lead", guide)]
+    assert read_targets([*words, ("named", "lead")]) == [Target("lead", guide)]
+
+
+def test_what_points_before_the_first_target_is_one_sound():
+    words = [HUM, ("at", "3"), MASK, ("named", "lead"), ("label", "bass")]
+    joined = Target("lead", [Mimicry("a.wav", offset=3.0), Mask("c.png")])
+    assert read_targets(words) == [joined, Label("bass")]
+    assert read_targets([HUM, MASK, ("at", "3")])[0].guides == joined.guides
+    assert read_targets([MASK, HUM, ("example", "e.wav")])[0].name == "a"
+
+
+def test_each_target_has_its_own_melody_and_place():
+    words = [HUM, ("target", "b"), SCORE, ("track", "1"), ("target", "c"), HUM, ("at", "auto"), MASK]
+    assert read_targets(words) == [
+        Mimicry("a.wav"),
+        Target("b", Score("b.mid", track=1)),
+        Target("c", [Mimicry("a.wav", offset=None), Mask("c.png")]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ([("at", "3")], "--at 3 says more of a --hum or --score before it: none is"),
+        ([("at", "3"), HUM], "--at 3 says more of a --hum or --score before it"),
+        ([("track", "3"), SCORE], "--track 3 says more of"),
+        ([HUM, ("target", "b"), ("at", "3"), MASK], "target 'b': --at 3 says more of"),
+        ([MASK, ("at", "3")], "none is"),
+        ([HUM, ("track", "3")], "--track 3 is for --score, not for --hum a.wav"),
+        ([HUM, ("at", "3"), ("at", "4")], "is told its place or track twice"),
+        ([SCORE, ("track", "1"), ("track", "2")], "is told its place or track twice"),
+        ([HUM, HUM], "--hum and --hum are given: a target has one melody; begin others with --target"),
+        ([("target", "b"), HUM, ("at", "3"), SCORE], "target 'b': --hum and --score are given"),
+        ([MASK, MASK], "--mask is given 2 times"),
+        ([("target", "b"), ("anti_mask", "d.png"), ("anti_mask", "d.png")], "target 'b': --not-mask is given 2 times"),
+        ([("hum", " ")], "--hum is empty: give a file"),
+        ([("score", "")], "--score is empty: give a file"),
+        ([("mask", "")], "--mask is empty: give a file"),
+        ([("anti_mask", "")], "--not-mask is empty"),
+        ([HUM, ("at", "soon")], "--at soon is no time: give seconds such as 12.5"),
+        ([HUM, ("at", "--3")], "--at --3 is no time"),
+        ([HUM, ("at", "nan")], "is no time"),
+        ([HUM, ("at", "")], "is no time"),
+    ],
+)
+def test_melodies_and_masks_that_make_no_sense_are_refused(words, hint):
+    with pytest.raises(UsageError, match=hint):
+        read_targets(words)
+
+
+@pytest.mark.parametrize("track", ["0", "", " "])
+def test_tracks_that_cannot_be_are_refused(track):
+    with pytest.raises(GuideError, match="neither a number from 1 nor a name"):
+        read_targets([SCORE, ("track", track)])

@@ -151,6 +151,16 @@ def test_options_that_cannot_be_are_refused_before_any_work(separate, words, hin
             assert hint in document["error"]["message"]
 
 
+@pytest.mark.parametrize("words", ["--seed 3", "--steps 5", "--candidates 2", "--seed 0 --json"])
+@pytest.mark.parametrize("guides", [["--label", "bass"], ["--label", "bass", "--label", "drums"]])
+def test_random_draws_of_a_model_that_makes_none(separate, words, guides):
+    result = separate("song.wav", "talk.wav", *words.split(), guides=guides)
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "draws nothing at random: leave seed, steps and candidates out" in result.stderr
+    assert not Path("separated").exists()
+
+
 @pytest.mark.parametrize("words", ["--format aiff", "--depth 12", "--precision fp8", "--channel-mode x"])
 def test_options_outside_their_choices_are_refused(separate, words):
     result = separate("song.wav", *words.split())

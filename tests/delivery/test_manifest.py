@@ -6,18 +6,22 @@ import pytest
 import torch
 
 from unbraid.audio.encoding import Encoding
+from unbraid.audio.signal import Audio
 from unbraid.delivery.manifest import (
     Manifest,
     Provenance,
     StemRecord,
     decibels,
+    describe_guide,
     describe_model,
     file_sha256,
     provenance_of,
     read_manifest,
 )
 from unbraid.errors import AudioReadError
-from unbraid.guides.kinds import Label, Prompts, Target, spell_targets
+from unbraid.guides.kinds import Label, Mask, Mimicry, Prompts, Target, spell_targets
+from unbraid.guides.on_clock import Recorded, put_on_clock
+from unbraid.models.separator import Sampling
 from unbraid.separation import Settings
 from unbraid.zoo import debug_model
 
@@ -108,13 +112,48 @@ def test_provenance_tells_all_that_matters_apart(tmp_path):
         of(targets=(Target("vocals", Label("drums")), targets[1])),
         of(settings=Settings(overlap=0.5)),
         of(settings=Settings(precision="bf16")),
+        of(settings=Settings(sampling=Sampling())),
+        of(settings=Settings(sampling=Sampling(seed=1))),
+        of(settings=Settings(sampling=Sampling(steps=1))),
+        of(settings=Settings(sampling=Sampling(candidates=2))),
         of(encoding=Encoding("wav", "24")),
         of(encoding=Encoding("flac", "16")),
     ]
     assert of() == of(model=debug_model())
     assert all(other != of() for other in others)
+    assert all(others.index(other) == index for index, other in enumerate(others))
     assert of() == Provenance(**json.loads(json.dumps(asdict(of()))))
     assert of().targets[0] == {"name": "vocals", "guides": [{"kind": "label", "name": "vocals"}]}
+
+
+def on_clock(*guides):
+    return put_on_clock([Target("lead", guides)], Recorded.of(Audio(torch.zeros(1, 16000), 16000)))[0].guides
+
+
+def test_melodies_and_masks_are_told_by_their_values():
+    model, wave = debug_model(), torch.sin(0.2 * torch.arange(8000.0))
+    paint = torch.zeros(80, 63)
+    paint[:40] = 1
+    hum, other = Mimicry((wave, 16000), offset=-0.25), Mimicry((wave.flip(0), 16000), offset=-0.25)
+    told, told_other = (describe_guide(on_clock(one)[0], model) for one in (hum, other))
+    assert (told["kind"], told["offset"], told["recording"]["sample_rate"]) == ("mimicry", -0.25, 16000)
+    assert told != told_other
+    assert {**told_other, "recording": told["recording"]} == told
+    assert describe_guide(on_clock(Mimicry((wave, 16000)))[0], model) == {**told, "offset": 0.0}
+    masks = [
+        Mask(paint),
+        Mask(negative=paint),
+        Mask(paint.flip(0)),
+        Mask(paint, paint.flip(0)),
+        Mask(paint, soft=False),
+    ]
+    described = [describe_guide(on_clock(mask)[0], model) for mask in masks]
+    assert [described.index(one) for one in described] == list(range(len(masks)))
+    assert described[0]["kind"] == "mask"
+    assert described[0]["negative"] is None
+    assert len(described[0]["positive"]) == 64
+    assert described[0]["positive"] == described[1]["negative"] == described[3]["positive"]
+    assert describe_guide(on_clock(Mask(paint.double()))[0], model) == described[0]
 
 
 def test_models_are_told_by_their_tensors():

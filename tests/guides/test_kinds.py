@@ -1,6 +1,7 @@
 """Guides: what is taken, what is refused, and what stems are called after them."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,7 +9,21 @@ import torch
 
 from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError
-from unbraid.guides.kinds import Examples, Label, Prompts, Span, Target, output_names, read_clock, spell_targets
+from unbraid.guides.kinds import (
+    KINDS,
+    Examples,
+    Guide,
+    Label,
+    Mask,
+    Mimicry,
+    Prompts,
+    Score,
+    Span,
+    Target,
+    output_names,
+    read_clock,
+    spell_targets,
+)
 
 TONE = Audio(torch.ones(1, 800), 8000)
 
@@ -81,3 +96,19 @@ def test_stems_are_called_after_their_guides():
 )
 def test_points_in_time_are_read(text, seconds):
     assert read_clock(text) == seconds
+
+
+def test_the_union_of_guides_is_closed():
+    assert set(KINDS) == set(get_args(Guide)) == {Label, Prompts, Examples, Span, Mimicry, Score, Mask}
+
+
+def test_melodies_and_masks_are_targets_of_their_own():
+    mask = Mask(np.ones((2, 2)))
+    request = [Mimicry("my hum.wav"), Mimicry(TONE), Score("waltz.mid"), Mask("chorus.png"), mask, mask]
+    targets = spell_targets(request)
+    assert output_names(targets) == ("my hum", "mimicry", "waltz", "chorus", "mask-1", "mask-2")
+    assert [target.guides for target in targets] == [(guide,) for guide in request]
+    assert spell_targets(mask) == (Target("mask", mask),)
+    assert Target("lead", [Mimicry("a.wav"), mask]).guides == (Mimicry("a.wav"), mask)
+    with pytest.raises(GuideError, match="give one of Label, Prompts, Examples, Span, Mimicry, Score, Mask, Target"):
+        spell_targets(["hum.wav"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ORDER = "unbraid.order"
 SIDES = ("example", "negative")
+MELODIES = ("hum", "score")
 MODIFIERS = {"at": "--at", "track": "--track"}
 
 
@@ -116,15 +117,21 @@ def _read_guides(words: Sequence[tuple[str, str]], where: str) -> list[Guide]:
     recordings = {side: [read_recording(value) for option, value in words if option == side] for side in SIDES}
     if recordings["negative"] and not recordings["example"]:
         raise UsageError(f"{where}--not tells what the sound is not: give --example, too, a recording of what it is")
+    melodies = [f"--{option}" for option, _ in words if option in MELODIES]
+    if len(melodies) > 1:
+        raise UsageError(
+            f"{where}{' and '.join(melodies)} are given: a target has one melody; begin others with --target"
+        )
     guides: list[Guide] = []
     for index, (option, value) in enumerate(words):
         if option in SIDES:
             if not any(isinstance(guide, Examples) for guide in guides):
                 guides.append(Examples(recordings["example"], recordings["negative"]))
-        elif option in ("hum", "score"):
-            guides.append(_read_melody(option, value, list(_modifiers(words[index + 1 :])), where))
+        elif option in MELODIES:
+            more = [(after, said) for after, said in words[index + 1 :] if after in MODIFIERS]
+            guides.append(_read_melody(option, value, more, where))
         elif option in MODIFIERS:
-            if not any(before in ("hum", "score") for before, _ in words[:index]):
+            if not any(before in MELODIES for before, _ in words[:index]):
                 raise UsageError(
                     f"{where}{MODIFIERS[option]} {value} says more of a --hum or --score before it: none is"
                 )
@@ -138,15 +145,6 @@ def _read_guides(words: Sequence[tuple[str, str]], where: str) -> list[Guide]:
         where,
     )
     return guides if mask is None else [*guides, mask]
-
-
-def _modifiers(words: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield what is said of a melody until the next one comes."""
-    for option, value in words:
-        if option in ("hum", "score"):
-            return
-        if option in MODIFIERS:
-            yield option, value
 
 
 def _read_melody(option: str, value: str, more: list[tuple[str, str]], where: str) -> Guide:

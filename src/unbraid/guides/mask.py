@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from unbraid.errors import GuideError
-from unbraid.guides.mask_files import FORMATS, read_mask_file, read_values
+from unbraid.guides.mask_files import FORMATS, load_mask_file, read_mask_file, read_values
 from unbraid.guides.mask_grid import (
     FRAMES_PER_SECOND,
     HOP_LENGTH,
@@ -42,6 +42,7 @@ __all__ = [
     "TOP_HZ",
     "Mask",
     "Painted",
+    "check_mask",
     "crop_mask",
     "frames_of",
     "painted_area",
@@ -163,15 +164,43 @@ def resolve_mask(mask: Mask, *, duration: float, target: str) -> Mask:
     positive, negative = _one_of_each(mask, _given_sides(mask, duration, n_frames, target), target)
     positive, negative = (None if side is None or not bool(side.any()) else side for side in (positive, negative))
     if positive is None and negative is None:
-        raise GuideError(
-            f"target {target!r}: {_name(mask)}: nothing is painted: "
-            "paint what is the sound in green and what it is not in red, or the sound in white on black"
-        )
+        raise _unpainted(mask, target)
     if positive is not None and negative is not None:
         _check_clash(positive, negative, f"target {target!r}: {_name(mask)}")
     if mask.soft:
         positive, negative = (None if side is None else soften(side) for side in (positive, negative))
     return Mask(positive, negative, soft=False)
+
+
+def check_mask(mask: Mask, *, target: str) -> None:
+    """Refuse a mask that would do for no mixture: of a file that is missing or damaged, or without any paint.
+
+    Raises:
+        GuideError: as `resolve_mask`.
+
+    Example:
+        >>> check_mask(Mask(torch.zeros(80, 9)), target="lead")
+        Traceback (most recent call last):
+        unbraid.errors.GuideError: target 'lead': mask: nothing is painted: ...
+    """
+    is_empty = []
+    for side in (mask.positive, mask.negative):
+        if isinstance(side, Path):
+            try:
+                is_empty.append(load_mask_file(side).is_empty)
+            except GuideError as error:
+                raise GuideError(f"target {target!r}: mask {side} {error}") from error
+        elif side is not None:
+            is_empty.append(not bool(side.any()))
+    if all(is_empty):
+        raise _unpainted(mask, target)
+
+
+def _unpainted(mask: Mask, target: str) -> GuideError:
+    return GuideError(
+        f"target {target!r}: {_name(mask)}: nothing is painted: "
+        "paint what is the sound in green and what it is not in red, or the sound in white on black"
+    )
 
 
 def soften(side: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from unbraid.errors import GuideError
 from unbraid.guides.mask_canvas import N_ROWS, CanvasNote, frames_per_column
 from unbraid.guides.mask_grid import N_BANDS, frames_of
 from unbraid.guides.mask_layout import SLACK_SHARE, Sides, fits, lasting, lay, other_song, stretch
-from unbraid.guides.mask_shapes import SIDES, read_shapes
+from unbraid.guides.mask_shapes import SIDES, parse_shapes
 
 PNG = b"\x89PNG"
 NOTE_KEY = "unbraid-mask"
@@ -40,6 +40,16 @@ _DAMAGE = (
     Image.DecompressionBombError, Image.DecompressionBombWarning,
 )  # fmt: skip
 _FULL = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+
+
+class LoadedMask(NamedTuple):
+    """A mask that has been read, and not been laid on a mixture yet.
+
+    ``is_empty`` tells whether nothing is painted on it; ``lay`` lays it on a mixture of so many seconds.
+    """
+
+    is_empty: bool
+    lay: Callable[[float], Sides]
 
 
 def read_mask_file(path: Path, *, duration: float) -> Sides:
@@ -60,13 +70,22 @@ def read_mask_file(path: Path, *, duration: float) -> Sides:
         GuideError: if the file is missing, damaged, of another format or of another song; the message begins with
             what is wrong with it, and does not name it.
     """
+    return load_mask_file(path).lay(duration)
+
+
+def load_mask_file(path: Path) -> LoadedMask:
+    """Read a mask as far as that can be done without a mixture: what is wrong with it whatever the song is told here.
+
+    Raises:
+        GuideError: as `read_mask_file`, but for what depends on the mixture; that raises `LoadedMask.lay`.
+    """
     head = _head_of(path)
     if head.startswith(PNG):
-        return _read_picture(path, duration)
+        return _load_canvas(path)
     if head.startswith((b"\x93NUMPY", b"PK")):
-        return _read_arrays(path, frames_of(duration))
+        return _load_values(path)
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"{", b"["} or path.suffix.lower() == ".json":
-        return _read_json(path, duration)
+        return _load_json(path)
     raise GuideError(f"is empty: give {FORMATS}" if not head else f"is no mask: give {FORMATS}")
 
 
@@ -131,17 +150,25 @@ def _head_of(path: Path) -> bytes:
         raise GuideError(f"cannot be read ({getattr(error, 'strerror', None) or error}): check the path") from error
 
 
-def _read_picture(path: Path, duration: float) -> Sides:
+def _load_canvas(path: Path) -> LoadedMask:
     pixels, note = _load_picture(path)
-    n_frames = frames_of(duration)
-    if note is not None and abs(note.duration - duration) > SLACK_SECONDS:
-        raise GuideError(other_song(note.duration, duration))
     painted = _confidences(pixels)
-    if note is not None and painted.either is not None:
+    if note is not None and painted.either is not None and bool(painted.either.any()):
         raise GuideError("is a canvas whose colors are gone: paint it green and red, and save it in color")
-    if note is not None:
-        _check_whole(note, painted)
-    return Sides(*(None if side is None else _lay_picture(side, n_frames, note) for side in painted))
+
+    def lay_on(duration: float) -> Sides:
+        if note is not None and abs(note.duration - duration) > SLACK_SECONDS:
+            raise GuideError(other_song(note.duration, duration))
+        if note is not None:
+            _check_whole(note, painted)
+        n_frames = frames_of(duration)
+        return Sides(*(None if side is None else _lay_picture(side, n_frames, note) for side in painted))
+
+    return LoadedMask(_is_empty(painted), lay_on)
+
+
+def _is_empty(sides: Iterable[Tensor | None]) -> bool:
+    return not any(side is not None and bool(side.any()) for side in sides)
 
 
 def _load_picture(path: Path) -> tuple[npt.NDArray[Any], CanvasNote | None]:
@@ -209,12 +236,16 @@ def _lay_picture(side: Tensor, n_frames: int, note: CanvasNote | None) -> Tensor
     return stretch(side, n_frames, columns_per_frame=1 / shared)
 
 
-def _read_arrays(path: Path, n_frames: int) -> Sides:
+def _load_values(path: Path) -> LoadedMask:
     try:
         found = _load_arrays(path)
     except _DAMAGE as error:
         raise GuideError(f"is a damaged NumPy file ({_reason(error)}): save it again") from error
-    return Sides(**{side: lay(read_values(array), n_frames) for side, array in found.items()})
+    painted = {side: read_values(array) for side, array in found.items()}
+    return LoadedMask(
+        _is_empty(painted.values()),
+        lambda duration: Sides(**{side: lay(one, frames_of(duration)) for side, one in painted.items()}),
+    )
 
 
 def _load_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
@@ -235,14 +266,15 @@ def _sides_of(names: Iterable[str]) -> dict[str, str]:
     return {name: name for name in names}
 
 
-def _read_json(path: Path, duration: float) -> Sides:
+def _load_json(path: Path) -> LoadedMask:
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
             raise GuideError(f"is larger than {MAX_JSON_BYTES // 1_000_000} MB: draw fewer shapes")
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise GuideError(f"is no text in UTF-8 ({_reason(error)}): save it again") from error
-    return read_shapes(text, duration=duration)
+    drawing = parse_shapes(text)
+    return LoadedMask(drawing.is_empty, drawing.lay)
 
 
 def _reason(error: BaseException) -> str:

@@ -39,6 +39,34 @@ class Shape:
     is_rectangle: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """The shapes of each side, and of how many seconds the mixture is that they are meant for, if they say so."""
+
+    shapes: dict[str, tuple[Shape, ...]]
+    duration: float | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no shape at all."""
+        return not any(self.shapes.values())
+
+    def lay(self, duration: float) -> Sides:
+        """Draw the shapes for a mixture of so many seconds: sides that have any, ``[K, T]``.
+
+        Raises:
+            GuideError: if they are meant for another length, or one lies outside.
+        """
+        if self.duration is not None and abs(self.duration - duration) > SLACK_SECONDS:
+            raise GuideError(other_song(self.duration, duration))
+        drawn = {}
+        for side, shapes in self.shapes.items():
+            for index, shape in enumerate(shapes):
+                _check_start(shape, f"{side}[{index}]", duration)
+            drawn[side] = draw_shapes(list(shapes), frames_of(duration)) if shapes else None
+        return Sides(**drawn)
+
+
 def read_shapes(text: str, *, duration: float) -> Sides:
     """Draw what a JSON document describes.
 
@@ -64,19 +92,28 @@ def read_shapes(text: str, *, duration: float) -> Sides:
         >>> sides.positive.shape, sides.negative
         (torch.Size([80, 188]), None)
     """
+    return parse_shapes(text).lay(duration)
+
+
+def parse_shapes(text: str) -> Drawing:
+    """Read a document as `read_shapes` does, as far as that can be done without a mixture.
+
+    Raises:
+        GuideError: if the document is malformed.
+
+    Example:
+        >>> parse_shapes('{"positive": []}').is_empty
+        True
+    """
     document = _parse(text)
-    if "duration" in document:
-        meant = _number(document["duration"], "duration")
-        if abs(meant - duration) > SLACK_SECONDS:
-            raise GuideError(other_song(meant, duration))
-    drawn = {}
+    meant = _number(document["duration"], "duration") if "duration" in document else None
+    shapes = {}
     for side in SIDES:
         given = document.get(side) or []
         if not isinstance(given, list):
             raise GuideError(f"{side} is no list: write [SHAPE, ...]")
-        shapes = [_read_shape(shape, f"{side}[{index}]", duration) for index, shape in enumerate(given)]
-        drawn[side] = draw_shapes(shapes, frames_of(duration)) if shapes else None
-    return Sides(**drawn)
+        shapes[side] = tuple(_read_shape(shape, f"{side}[{index}]") for index, shape in enumerate(given))
+    return Drawing(shapes, meant)
 
 
 def draw_shapes(shapes: list[Shape], n_frames: int) -> Tensor:
@@ -137,7 +174,16 @@ def _check_keys(given: dict[str, Any], known: tuple[str, ...], where: str) -> No
             raise GuideError(f"{where} holds {key!r}, which means nothing: {hint}")
 
 
-def _read_shape(given: object, where: str, duration: float) -> Shape:
+def _check_start(shape: Shape, where: str, duration: float) -> None:
+    start = float(shape.outline[:, 0].min())
+    if start >= duration:
+        raise GuideError(
+            f"{where} begins at {start:.2f} s, outside of the mixture, which is {duration:.2f} s long: "
+            "is it a mask of another song?"
+        )
+
+
+def _read_shape(given: object, where: str) -> Shape:
     if not isinstance(given, dict):
         raise GuideError(f'{where} is no shape: write {{"start": 1, "stop": 2, "low": 100, "high": 400}}')
     is_rectangle = "polygon" not in given
@@ -146,11 +192,6 @@ def _read_shape(given: object, where: str, duration: float) -> Shape:
     confidence = _number(given.get("confidence", 1.0), f"{where}: confidence")
     if not 0 < confidence <= 1:
         raise GuideError(f"{where}: confidence is {confidence:g}: give one above 0, up to 1")
-    if outline[:, 0].min() >= duration:
-        raise GuideError(
-            f"{where} begins at {outline[:, 0].min():.2f} s, outside of the mixture, which is {duration:.2f} s long: "
-            "is it a mask of another song?"
-        )
     if outline[:, 1].min() >= TOP_HZ:
         raise GuideError(f"{where} lies above {TOP_HZ:.0f} Hz, where masks end: draw it lower")
     return Shape(outline, confidence, is_rectangle)

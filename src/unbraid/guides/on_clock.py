@@ -12,9 +12,10 @@ from pathlib import Path
 from torch import Tensor
 
 from unbraid.audio.signal import Audio
+from unbraid.errors import GuideError
 from unbraid.guides.examples import cut_span, example_files, resolve_examples
 from unbraid.guides.kinds import Guide, Mask, Mimicry, Score, Span, Target
-from unbraid.guides.mask import resolve_mask
+from unbraid.guides.mask import check_mask, resolve_mask
 from unbraid.guides.mimicry import place, read_mimicry
 
 
@@ -43,10 +44,10 @@ class Recorded:
 def read_guides(targets: Sequence[Target]) -> tuple[Target, ...]:
     """Read everything that can be read without the mixture, so that what is wrong with it is told before any work.
 
-    Spans stay spans.
+    Spans stay spans, and masks what they are.
 
     Raises:
-        GuideError: if a file is missing, damaged, silent or no guide; the message names the target.
+        GuideError: if a file is missing, damaged, silent, unpainted or no guide; the message names the target.
 
     Example:
         >>> read_guides([Target("riff", Span(0.5, 1))])[0].guides
@@ -72,7 +73,9 @@ def put_on_clock(targets: Sequence[Target], mixture: Recorded) -> tuple[Target, 
     def place_guide(guide: Guide, target: str) -> Guide:
         if isinstance(guide, Mimicry | Score):
             read = read_mimicry(guide, target=target)
-            return place(read, mixture.blocks, mixture.sample_rate, target=target) if read.offset is None else read
+            placed = place(read, mixture.blocks, mixture.sample_rate, target=target)
+            _check_reach(placed, mixture.duration, target)
+            return placed
         return resolve_mask(guide, duration=mixture.duration, target=target) if isinstance(guide, Mask) else guide
 
     return tuple(_replaced(target, place_guide) for target in resolve_examples(targets, cut=mixture.cut))
@@ -98,9 +101,23 @@ def guide_files(targets: Iterable[Target]) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def _check_reach(mimicry: Mimicry, duration: float, target: str) -> None:
+    """Refuse a mimicry that begins behind the mixture, or ends before it."""
+    assert isinstance(mimicry.recording, Audio)
+    assert mimicry.offset is not None
+    start, stop = mimicry.offset, mimicry.offset + mimicry.recording.duration
+    if start >= duration or stop <= 0:
+        raise GuideError(
+            f"target {target!r}: the mimicry, from {start:.2f} to {stop:.2f} s, lies outside of the mixture, which is "
+            f"{duration:.2f} s long: give the second at which it begins as its offset"
+        )
+
+
 def _replaced(target: Target, step: Callable[[Guide, str], Guide]) -> Target:
     return Target(target.name, [step(guide, target.name) for guide in target.guides])
 
 
 def _read(guide: Guide, target: str) -> Guide:
+    if isinstance(guide, Mask):
+        check_mask(guide, target=target)
     return read_mimicry(guide, target=target) if isinstance(guide, Mimicry | Score) else guide
