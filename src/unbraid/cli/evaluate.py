@@ -12,8 +12,13 @@ import typer
 from unbraid.cli.console import ProgressLine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from unbraid.datasets.track import SourcePool
     from unbraid.evaluation.items import ItemSource
+    from unbraid.evaluation.pointed import Asked, PointedPlan
+    from unbraid.evaluation.pointed_records import PointedFile
+    from unbraid.evaluation.pointed_windows import WindowSource
     from unbraid.evaluation.protocols import Contestant
     from unbraid.evaluation.records import RecordFile
     from unbraid.evaluation.tracks import Labels, TrackSource
@@ -29,6 +34,15 @@ class Protocol(StrEnum):
     TUSS = "tuss"
     EXAMPLES = "examples"
     LABELS = "labels"
+    POINTED = "pointed"
+    POINTED_STEPS = "pointed-steps"
+    POINTED_HUM = "pointed-hum"
+    POINTED_SONGS = "pointed-songs"
+
+    @property
+    def is_pointed(self) -> bool:
+        """Whether mimicry and masks point at targets."""
+        return self.value.startswith("pointed")
 
 
 class Classes(StrEnum):
@@ -54,7 +68,9 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", help="Name or file; repeat it to compare.")
     ] = None,
-    tracks: Annotated[int | None, typer.Option(min=1, help="So many items, chosen by the seed.")] = None,
+    tracks: Annotated[
+        int | None, typer.Option(min=1, help="So many items, chosen by the seed; pointed: windows of each group.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the choice of items and of drawn mixtures.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder of results.jsonl and report.md; a killed run continues.")] = Path(
         "evaluation"
@@ -72,7 +88,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     ] = None,
     composed: Annotated[
         int,
-        typer.Option(min=0, metavar="N", help="Examples, labels: also compose N songs; without --data, only these."),
+        typer.Option(min=0, metavar="N", help="All but tuss: also compose N songs; without --data, only these."),
     ] = 0,
     classes: Annotated[
         Classes, typer.Option(help="Examples, labels: ask for 18 instruments, or for vocals, drums, bass and other.")
@@ -83,6 +99,9 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     ] = 12.0,
     taught: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Labels: one that `unbraid teach` made; repeat it.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="GUIDE", help="Pointed: only this way of pointing; repeat it.")
     ] = None,
     overlap: Annotated[float, typer.Option(min=0.0, max=0.9, help="Of the windows.")] = 0.25,
     device: Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, ...")] = "cpu",
@@ -95,6 +114,10 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     if protocol is Protocol.TUSS and data is None:
         raise typer.BadParameter("the protocol tuss needs recordings: give --data")
     settings = Settings(overlap=overlap, precision=precision.value)
+    if protocol.is_pointed:
+        pointed = _Pointed(protocol, data, tracks, composed, seed, tuple(only or ()), out)
+        typer.echo(pointed.examine(model or ["guidesep-small"], device=device, settings=settings))
+        return
     contestants = _contestants(model or ["tuss-small"], device=device)
     _add_taught(contestants, taught or [])
     records = RecordFile(out / "results.jsonl")
@@ -252,3 +275,114 @@ class _Songs:
             count = self.tracks or DRAWN_TRACKS
             return pool_tracks(pool, labels=labels, count=count, seed=seed, duration=self.duration)
         return choose_items(find_tracks(data, labels=labels), count=self.tracks, seed=seed)
+
+
+@dataclass(frozen=True)
+class _Pointed:
+    """What is examined in the pointed protocols, and where it is written."""
+
+    protocol: Protocol
+    data: Path | None
+    tracks: int | None
+    composed: int
+    seed: int
+    only: tuple[str, ...]
+    out: Path
+
+    def examine(self, names: list[str], *, device: str, settings: Settings) -> str:
+        """Go through one of the protocols, write its page and that of the claims; return what was written."""
+        from unbraid.evaluation.pointed import PointedPlan
+        from unbraid.evaluation.pointed_claims import write_claims
+        from unbraid.evaluation.pointed_records import PointedFile
+
+        contestants = _contestants(names, device=device)
+        trained = {
+            one.name: steps
+            for one, name in zip(contestants, dict.fromkeys(names), strict=True)
+            if (steps := _steps(name))
+        }
+        questions = self._questions()
+        plan = PointedPlan(questions=questions, seed=self.seed, trained=trained, separation=settings)
+        records = PointedFile(self.out / "results.jsonl")
+        with ProgressLine(1) as line:
+            line.begin("evaluate")
+            page = self._page(contestants, records, plan, line.update)
+        written = [self.out / f"{self.protocol.value}.md"]
+        written[0].write_text(page, encoding="utf-8")
+        present = {(one.name, one.weights) for one in contestants}
+        mine = [one for one in records.pointed if (one.model, one.weights) in present]
+        if any(one.settings.get("kind") == "diffusion" for one in mine):
+            written.append(self.out / "pointed-claims.md")
+            written[1].write_text(write_claims(mine), encoding="utf-8")
+        return "\n".join(map(str, written))
+
+    def _page(
+        self,
+        contestants: list[Contestant],
+        records: PointedFile,
+        plan: PointedPlan,
+        progress: Callable[[float], None],
+    ) -> str:
+        from unbraid.evaluation import pointed_report
+        from unbraid.evaluation.items import choose_items
+        from unbraid.evaluation.pointed import evaluate_pointed
+        from unbraid.evaluation.pointed_recordings import evaluate_imitated, find_imitated
+        from unbraid.evaluation.pointed_sampler import evaluate_sampler
+        from unbraid.evaluation.pointed_songs import evaluate_songs
+        from unbraid.evaluation.tracks import by_stem, find_tracks
+
+        if self.protocol is Protocol.POINTED_HUM:
+            folders = find_imitated(self._folder())
+            hums, skipped = evaluate_imitated(folders, contestants, records=records, plan=plan, progress=progress)
+            return pointed_report.write_door_report(hums, skipped, title=self.protocol.value)
+        if self.protocol is Protocol.POINTED_SONGS:
+            tracks = choose_items(find_tracks(self._folder(), labels=by_stem), count=self.tracks, seed=self.seed)
+            songs = evaluate_songs(tracks, contestants, records=records, plan=plan, progress=progress)
+            return pointed_report.write_door_report(songs, (), title=self.protocol.value)
+        windows = self._windows()
+        if self.protocol is Protocol.POINTED_STEPS:
+            drawn = evaluate_sampler(windows, contestants, records=records, plan=plan, progress=progress)
+            return pointed_report.write_sampler_report(drawn)
+        asked = evaluate_pointed(windows, contestants, records=records, plan=plan, progress=progress)
+        return pointed_report.write_windows_report(asked)
+
+    def _folder(self) -> Path:
+        if self.data is None:
+            raise typer.BadParameter(f"the protocol {self.protocol.value} needs recordings: give --data")
+        return self.data
+
+    def _windows(self) -> list[WindowSource]:
+        """Choose windows of packs, and of songs that are composed."""
+        from unbraid.evaluation.pointed_windows import choose_windows, composed_melodies, pack_melodies
+
+        if self.data is None and not self.composed:
+            raise typer.BadParameter("there is nothing to listen to: give --data, --composed, or both")
+        sets = [] if self.data is None else pack_melodies(self.data)
+        if self.composed:
+            sets.append(composed_melodies(count=self.composed, seed=self.seed))
+        return [window for one in sets for window in choose_windows(one, count=self.tracks, seed=self.seed)]
+
+    def _questions(self) -> tuple[Asked, ...]:
+        """Return what is asked; all, unless only some ways are named."""
+        from unbraid.evaluation.pointed import all_questions
+
+        found = all_questions()
+        known = {pointing.value for pointing, _ in found}
+        for name in self.only:
+            if name not in known:
+                raise typer.BadParameter(f"there is no way of pointing called {name!r}: use {', '.join(sorted(known))}")
+        return tuple(one for one in found if not self.only or one[0].value in self.only)
+
+
+def _steps(name: str) -> int | None:
+    """Return for how many steps a model was trained, if its file tells."""
+    import json
+
+    from unbraid.zoo import ZOO, read_file
+
+    entry = ZOO.get(name)
+    path = Path(name) if entry is None else entry.path
+    if path is None:
+        return None
+    steps = json.loads(read_file(path)[0].get("card", "{}")).get("steps")
+    return steps if isinstance(steps, int) else None

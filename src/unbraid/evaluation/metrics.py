@@ -170,6 +170,44 @@ def sdr_bss_eval(
     return torch.where(_energy(reference) == 0, torch.nan, ratio)
 
 
+def si_sir(*, estimate: Tensor, reference: Tensor, rest: Tensor, limit_db: float = SI_SDR_LIMIT_DB) -> Tensor:
+    """Scale-invariant signal-to-interference ratio: how much of the rest of the mixture is in the estimate.
+
+    The estimate is projected onto the reference, and onto both; what the second projection has beside the first is
+    interference. What lies in neither (noise, artifacts) does not count. Source: Vincent et al., "Performance
+    measurement in blind audio source separation", 2006, with gains in place of filters, as Le Roux et al., "SDR -
+    half-baked or well done?", ICASSP 2019, section 4, have it; the rest is one source here.
+
+    Args:
+        estimate: ``[..., N]``.
+        reference: ``[..., N]``.
+        rest: of the mixture, ``[..., N]``; where it is silent nothing interferes, and the answer is the limit.
+        limit_db: answers are held within plus and minus this value.
+
+    Returns:
+        Decibels ``[...]``; nan where the reference is silent, minus the limit where only the estimate is.
+
+    Raises:
+        ValueError: if the lengths differ.
+
+    Example:
+        >>> voice, noise = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0])
+        >>> artifact = torch.tensor([0.0, 0.0, 5.0])
+        >>> round(si_sir(estimate=voice + 0.1 * noise + artifact, reference=voice, rest=noise).item(), 3)
+        20.0
+    """
+    estimate, reference = _pair(estimate, reference)
+    _, rest = _pair(estimate, rest)
+    energy = _energy(reference)
+    safe = torch.where(energy > 0, energy, 1)
+    apart = rest - ((rest * reference).sum(dim=-1) / safe)[..., None] * reference
+    room = _energy(apart)
+    wanted = (estimate * reference).sum(dim=-1).square() / safe
+    unwanted = (estimate * apart).sum(dim=-1).square() / torch.where(room > 0, room, 1)
+    ratio = torch.where(wanted > 0, 10 * torch.log10(wanted / unwanted), -torch.inf).clamp(-limit_db, limit_db)
+    return torch.where(energy == 0, torch.nan, ratio)
+
+
 def false_output_db(*, estimate: Tensor, mixture: Tensor) -> Tensor:
     """Energy of an estimate whose source is not there, relative to the mixture; lower is better.
 
