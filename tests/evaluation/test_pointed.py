@@ -12,11 +12,14 @@ import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
+from unbraid.audio.signal import Audio
 from unbraid.cli.main import app
+from unbraid.datasets.guided_packs import Imitation, MelodyEntry, MelodyWindow, write_melodies
+from unbraid.datasets.pack import PackWriter
 from unbraid.errors import DatasetError, ModelError
 from unbraid.evaluation.pointed import PointedPlan, all_questions, answer, evaluate_pointed
 from unbraid.evaluation.pointed_claims import write_claims
-from unbraid.evaluation.pointed_guides import TABLE, Balance, Guides, Pointing, Question, exact_mimicry
+from unbraid.evaluation.pointed_guides import Balance, Guides, Pointing, Question, exact_mimicry
 from unbraid.evaluation.pointed_records import PointedFile, PointedRecord
 from unbraid.evaluation.pointed_report import write_sampler_report, write_windows_report
 from unbraid.evaluation.pointed_sampler import all_samplers, evaluate_sampler
@@ -119,8 +122,8 @@ def test_a_model_that_follows_mimicry_is_found_to_do_so(windows: list[WindowSour
 
 def test_pages_say_what_the_records_say(windows: list[WindowSource], tmp_path: Path) -> None:
     contestants = [Contestant.enter("follower", Follower())]
-    plan = PointedPlan(tuple((pointing, balance) for balance in Balance for pointing in (*TABLE, Pointing.EXACT,
-                                                                                          Pointing.HALF)))  # fmt: skip
+    peaks = ((pointing, Balance.PEAKS) for pointing in (Pointing.FULL, Pointing.MIMICRY, Pointing.NONE))
+    plan = PointedPlan((*peaks, (Pointing.EXACT, Balance.SONG), (Pointing.HALF, Balance.SONG)))
     records = evaluate_pointed(windows, contestants, records=PointedFile(tmp_path / "a.jsonl"), plan=plan)
     page = write_windows_report(records)
     mimicry = find(records, Pointing.MIMICRY, Balance.PEAKS)
@@ -195,14 +198,29 @@ def test_records_come_back_as_they_were_and_others_are_refused(windows: list[Win
         PointedFile(path)
 
 
-def test_the_command_composes_asks_and_writes_its_pages(tmp_path: Path) -> None:
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    """One song of two stems, of which one is a melody that somebody played."""
+    path = tmp_path / "pack"
+    made = window(0)
+    assert made.played is not None
+    with PackWriter(path, sample_rate=RATE) as writer:
+        for name, samples in (("a", made.target), ("b", made.rest), ("a/mimicry", made.played)):
+            prompt = "mimicry" if name == "a/mimicry" else "piano"
+            writer.add(f"song/{name}", Audio(samples[None], RATE), prompt=prompt, track="song")
+    windows = (MelodyWindow(0, (Imitation(0, "instrument", ""),)),)
+    write_melodies(path, [MelodyEntry("song/a", "song/a/mimicry", "Piano", 0, made.notes, windows)])
+    return path
+
+
+def test_the_command_asks_and_writes_its_pages(pack: Path, tmp_path: Path) -> None:
     for name, shape, noise in (
         ("drawn", SHAPE, CONFIG.noise),
         ("predicted", replace(SHAPE, n_inputs=1, n_conditions=3, noisy=False, noisy_condition=False), None),
     ):
         model = Guidesep(replace(CONFIG, network=shape, noise=noise))
         save_weights(model, tmp_path / f"{name}.safetensors", card={"steps": 12})
-    command = ["evaluate", "pointed", "--composed", "1", "--tracks", "1", "--only", "mimicry", "--only", "full",
+    command = ["evaluate", "pointed", "--data", str(pack), "--tracks", "1", "--only", "mimicry", "--only", "full",
                "-m", str(tmp_path / "drawn.safetensors"), "-m", str(tmp_path / "predicted.safetensors"),
                "--out", str(tmp_path / "out")]  # fmt: skip
     result = CliRunner().invoke(app, command)
