@@ -195,11 +195,11 @@ def test_each_target_has_its_own_melody_and_place():
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        ([("at", "3")], "--at 3 says more of a --hum or --score before it: none is"),
-        ([("at", "3"), HUM], "--at 3 says more of a --hum or --score before it"),
-        ([("track", "3"), SCORE], "--track 3 says more of"),
-        ([HUM, ("target", "b"), ("at", "3"), MASK], "target 'b': --at 3 says more of"),
-        ([MASK, ("at", "3")], "none is"),
+        ([("at", "3")], "--at 3 follows no --hum or --score: put it behind"),
+        ([("at", "3"), HUM], "--at 3 follows no"),
+        ([("track", "3"), SCORE], "--track 3 follows no"),
+        ([HUM, ("target", "b"), ("at", "3"), MASK], "target 'b': --at 3 follows no"),
+        ([MASK, ("at", "3")], "--at 3 follows no"),
         ([HUM, ("track", "3")], "--track 3 is for --score, not for --hum a.wav"),
         ([HUM, ("at", "3"), ("at", "4")], "is told its place or track twice"),
         ([SCORE, ("track", "1"), ("track", "2")], "is told its place or track twice"),

@@ -174,7 +174,7 @@ def test_a_known_offset_is_kept_unheard():
 
 def test_what_fits_nowhere_asks_for_the_offset():
     other = render_tones([Note(0.3 * at, 0.3, 70 - at * 7 % 13, 100) for at in range(20)], sample_rate=RATE)
-    with pytest.raises(GuideError, match=r"target 'lead': the mimicry fits nowhere clearly .*as its offset"):
+    with pytest.raises(GuideError, match=r"target 'lead': the mimicry fits nowhere clearly .*with --at or offset"):
         place(Mimicry((other, RATE), offset=None), [SONG], RATE, target="lead")
     with pytest.raises(GuideError, match="empty or silent"):
         place(Mimicry(HUM, offset=None), [], RATE, target="lead")

@@ -90,13 +90,13 @@ def test_an_offset_that_is_open_is_found(n_blocks):
 
 @pytest.mark.parametrize("offset", [6.0, 100.0, -1.0, -7.5])
 def test_a_mimicry_outside_of_the_mixture_is_refused(offset):
-    with refused(r"target 'lead': the mimicry, from -?\d.* s, lies outside of the mixture, which is 6.00 s long: give"):
+    with refused(r"target 'lead': the mimicry, from -?\d.* s, lies outside of the mixture, which is 6.00 s long: say"):
         placed(Mimicry(part(0, 1), offset=offset))
 
 
 def test_a_mimicry_without_a_place_is_refused():
     hiss = Audio(0.1 * torch.randn(1, 6 * RATE, generator=torch.Generator().manual_seed(0)), RATE)
-    with refused("target 'lead': the mimicry fits nowhere clearly .*: give the second"):
+    with refused("target 'lead': the mimicry fits nowhere clearly .*: say at which second"):
         placed(Mimicry(part(2.4, 4.0), offset=None), mixture=Recorded.of(hiss))
     with refused("target 'lead': the mimicry has no place in a mixture that is empty or silent"):
         placed(Mimicry(part(0, 1), offset=None), mixture=Recorded.of(Audio(torch.zeros(2, RATE), RATE)))

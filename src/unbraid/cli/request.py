@@ -133,7 +133,7 @@ def _read_guides(words: Sequence[tuple[str, str]], where: str) -> list[Guide]:
         elif option in MODIFIERS:
             if not any(before in MELODIES for before, _ in words[:index]):
                 raise UsageError(
-                    f"{where}{MODIFIERS[option]} {value} says more of a --hum or --score before it: none is"
+                    f"{where}{MODIFIERS[option]} {value} follows no --hum or --score: put it behind its own"
                 )
         elif option == "label":
             guides.append(Label(value))

@@ -147,7 +147,7 @@ def read_mimicry(guide: Mimicry | Score, *, target: str) -> Mimicry:
     audio = guide.recording
     if isinstance(audio, Path):
         if audio.suffix.lower() in _MIDI_SUFFIXES:
-            raise GuideError(f"{what} is MIDI: give it as a score")
+            raise GuideError(f"{what} is MIDI: give it as a score, with --score")
         try:
             audio = read_audio(audio)
         except AudioReadError as error:
@@ -274,7 +274,7 @@ def place(
     if not isinstance(mixture, Melody):
         mixture = melody_of(mixture() if callable(mixture) else mixture, sample_rate)
     found = align(melody_of([recording.samples], recording.sample_rate), mixture)
-    cure = "give the second at which it begins as its offset"
+    cure = "say at which second it begins, with --at or offset"
     if found is None:
         raise GuideError(f"target {target!r}: the mimicry has no place in a mixture that is empty or silent: {cure}")
     if not found.is_clear:

@@ -109,7 +109,7 @@ def _check_reach(mimicry: Mimicry, duration: float, target: str) -> None:
     if start >= duration or stop <= 0:
         raise GuideError(
             f"target {target!r}: the mimicry, from {start:.2f} to {stop:.2f} s, lies outside of the mixture, which is "
-            f"{duration:.2f} s long: give the second at which it begins as its offset"
+            f"{duration:.2f} s long: say at which second it begins, with --at or offset"
         )
 
 
