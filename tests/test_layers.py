@@ -45,6 +45,7 @@ SHARED_BY_MODELS = {
     "diffusion",
     "published",
     "published_guidesep",
+    "published_instglow",
     "published_lasaft",
 }
 

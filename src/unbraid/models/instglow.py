@@ -1,0 +1,281 @@
+"""InstGlow: separates with nothing but priors of single sources, one of each, that never heard a mixture.
+
+Source: Zhu, Darefsky, Jiang, Selitskiy, Duan, "Music source separation with generative flow", IEEE SPL 2022. The paper
+separates mono at 22.05 kHz and gives sources the phase of the mixture (`with_phase`). That the sources share every bin
+of all channels of a mixture at twice that rate is ours.
+
+Axes: B batch, S sources, C channels, N samples, F bins that priors hear, G bins of the mixture at twice their rate,
+T frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unbraid.audio.stft import Stft
+from unbraid.errors import GuideError, ModelError, SettingsError
+from unbraid.guides.kinds import Label, Target
+from unbraid.models.instglow_network import PRIORS, Prior, PriorConfig
+from unbraid.models.instglow_search import SEARCHES, Found, SearchConfig, Watcher, check_priors, search
+from unbraid.models.separator import Condition, Estimates, Separator
+
+BAND = 2  # the mixture's rate in multiples of the priors'
+EPS = 1e-8
+
+
+@dataclass(frozen=True)
+class InstglowConfig:
+    """Names and shapes of the priors that separate together, and how.
+
+    Args:
+        names: of the sources.
+        priors: the shape of each.
+        search: for their latents.
+        residual: what the priors leave of a magnitude belongs to no source; otherwise they share all of it, save where
+            none of them has any.
+        segment: of a window, in seconds.
+
+    Raises:
+        ModelError: if there is no prior, or a name is missing or not the only one of its kind.
+
+    Example:
+        >>> InstglowConfig(names=("guitar",), priors=(PRIORS["small"],)).search.n_iterations
+        150
+    """
+
+    names: tuple[str, ...]
+    priors: tuple[PriorConfig, ...]
+    search: SearchConfig = field(default_factory=SearchConfig)
+    residual: bool = False
+    segment: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not self.names or len(self.names) != len(self.priors) or len(set(self.names)) < len(self.names):
+            raise ModelError(f"{len(self.priors)} priors need as many different names, got {list(self.names)}")
+        if self.segment <= 0:
+            raise ModelError(f"segment must be positive, got {self.segment}")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> InstglowConfig:
+        """Build from what `dataclasses.asdict` gave, after a round trip through JSON.
+
+        Raises:
+            ModelError: if it is something else.
+        """
+        try:
+            priors = tuple(PriorConfig.from_dict(one) for one in values["priors"])
+            search_config = SearchConfig(**values["search"])
+            return cls(**{**values, "names": tuple(values["names"]), "priors": priors, "search": search_config})
+        except (KeyError, TypeError, SettingsError) as error:
+            raise ModelError(f"this is not the config of InstGlow: {error}") from error
+
+
+@dataclass(frozen=True)
+class InstglowCondition:
+    """The targets of one track: names of the outputs, and which prior each of them is of."""
+
+    names: tuple[str, ...]
+    indices: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...] = ()
+
+    def crop(self, start: float, stop: float) -> InstglowCondition:
+        """Return itself: priors hold for the whole track."""
+        del start, stop
+        return self
+
+
+class Instglow(Separator):
+    """The separator: windows of any channels in, stems out; inside, magnitudes of the channels' mean at half the rate.
+
+    All priors take part, whichever sources are asked for. Nothing is normalized: the priors know how loud their sources
+    are. A window of pure silence is answered with silence.
+
+    Example:
+        >>> model = Instglow(PRESETS["instglow-debug"]).eval()
+        >>> condition = model.condition([Target("guitar", (Label("vocals"),))])
+        >>> model(torch.rand(1, 2, 500), condition).stems.shape
+        torch.Size([1, 1, 2, 500])
+    """
+
+    def __init__(self, config: InstglowConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.priors = nn.ModuleList(Prior(one) for one in config.priors)
+        check_priors(self.by_name)
+        shape = config.priors[0]
+        self.sample_rate = BAND * shape.sample_rate
+        self.segment = config.segment
+        self.vocabulary = config.names
+        self.accepts = frozenset({Label})
+        self.stft = Stft(BAND * shape.n_fft, BAND * shape.hop_length, window="hann", reflect=True)
+
+    @property
+    def by_name(self) -> dict[str, Prior]:
+        """The priors by the names of their sources."""
+        return dict(zip(self.config.names, cast(Iterable[Prior], self.priors), strict=True))
+
+    def condition(self, targets: Sequence[Target]) -> InstglowCondition:
+        """Look up the prior of each target; it needs exactly one guide, a label.
+
+        Raises:
+            GuideError: if a label is unknown or asked for twice, or a guide is of another kind.
+        """
+        indices: list[int] = []
+        for target in targets:
+            if len(target.guides) != 1 or not isinstance(target.guides[0], Label):
+                raise GuideError(f"target {target.name!r}: this model takes one label for each target")
+            label = target.guides[0].name
+            if label not in self.vocabulary:
+                raise GuideError(f"unknown label {label!r}: this model has priors of {' '.join(self.vocabulary)}")
+            if self.vocabulary.index(label) in indices:
+                raise GuideError(f"label {label!r} is asked for twice: ask once")
+            indices.append(self.vocabulary.index(label))
+        return InstglowCondition(tuple(target.name for target in targets), tuple(indices))
+
+    def forward(self, mixture: Tensor, condition: Condition) -> Estimates:
+        """Separate windows ``[B, C, N]`` into ``[B, S, C, N]``."""
+        assert isinstance(condition, InstglowCondition)
+        n_samples, shape = mixture.shape[-1], self.config.priors[0]
+        if not bool(mixture.any()):
+            return Estimates(mixture.new_zeros(len(mixture), len(condition.indices), *mixture.shape[1:]), None)
+        spectrogram = self.stft(functional.pad(mixture.float(), (0, self._spare(n_samples))))  # [B, C, G, T]
+        magnitude = spectrogram.mean(dim=1).abs()[:, : shape.n_bins] / BAND
+        sources = self.search(magnitude).sources[:, :, : shape.n_bins]
+        shares = share(sources, mixture=magnitude if self.config.residual else None)
+        masks = widen(shares[:, list(condition.indices)], spectrogram.shape[-2])[:, :, None]  # [B, S, 1, G, T]
+        return Estimates(self.stft.inverse(masks * spectrogram[:, None])[..., :n_samples], None)
+
+    def search(
+        self,
+        magnitude: Tensor,
+        *,
+        start: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        watch: Watcher | None = None,
+    ) -> Found:
+        """Do `instglow_search.search` for magnitudes ``[B, F, T]`` at the priors' rate and level.
+
+        Without a generator, what is drawn is the same every time.
+        """
+        if generator is None:
+            generator = torch.Generator().manual_seed(0)
+        return search(self.by_name, magnitude, config=self.config.search, start=start, generator=generator, watch=watch)
+
+    def _spare(self, n_samples: int) -> int:
+        """Return how many zeros fill the last squeezed frame."""
+        n_squeeze, hop = self.config.priors[0].n_squeeze, self.stft.hop_length
+        n_frames = max(-(-n_samples // hop), self.stft.n_fft // hop) + 1
+        n_whole: int = n_frames + (-n_frames) % n_squeeze
+        return (n_whole - 1) * hop - n_samples
+
+
+def combine(separators: Sequence[Instglow], *, search_config: SearchConfig | None = None) -> Instglow:
+    """Put the priors of several separators together in one.
+
+    Args:
+        separators: at least one; their priors are copied.
+        search_config: how they search together; None is as the first one does.
+
+    Raises:
+        ModelError: if a name comes twice, or priors hear different spectrograms.
+
+    Example:
+        >>> one = Instglow(InstglowConfig(names=("a",), priors=(PRIORS["debug"],)))
+        >>> other = Instglow(InstglowConfig(names=("b",), priors=(PRIORS["debug"],)))
+        >>> combine([one, other]).vocabulary
+        ('a', 'b')
+    """
+    if not separators:
+        raise ModelError("a separation needs at least one prior: name those of the sources in the mixture")
+    names = [name for one in separators for name in one.config.names]
+    shapes = [shape for one in separators for shape in one.config.priors]
+    first = separators[0].config
+    model = Instglow(
+        InstglowConfig(
+            names=tuple(names),
+            priors=tuple(shapes),
+            search=search_config or first.search,
+            residual=first.residual,
+            segment=first.segment,
+        )
+    )
+    priors = [prior for one in separators for prior in one.priors]
+    for mine, theirs in zip(model.priors, priors, strict=True):
+        mine.load_state_dict(theirs.state_dict())
+    return model.train(separators[0].training)
+
+
+def share(sources: Tensor, *, mixture: Tensor | None = None) -> Tensor:
+    """Return the part ``[B, S, F, T]``, 0 to 1, that each source has in every bin; what is below zero has none.
+
+    Args:
+        sources: magnitudes ``[B, S, F, T]``.
+        mixture: magnitudes ``[B, F, T]``: where the sources are less, the rest is nobody's; None leaves no rest, save
+            where all are silent.
+
+    Example:
+        >>> share(torch.tensor([3.0, 1.0, -1.0]).view(1, 3, 1, 1)).flatten()
+        tensor([0.7500, 0.2500, 0.0000])
+    """
+    sources = sources.clamp_min(0)
+    total = sources.sum(dim=1, keepdim=True)
+    if mixture is not None:
+        total = torch.maximum(total, mixture[:, None])
+    return sources / (total + EPS)
+
+
+def widen(shares: Tensor, n_bins: int) -> Tensor:
+    """Extend shares ``[..., F, T]`` to more bins ``[..., n_bins, T]``: above, that of the upper half in each frame.
+
+    Example:
+        >>> widen(torch.tensor([[0.0], [0.0], [0.5], [1.0]]), 6).flatten()
+        tensor([0.0000, 0.0000, 0.5000, 1.0000, 0.7500, 0.7500])
+    """
+    n_heard = shares.shape[-2]
+    above = shares[..., n_heard // 2 :, :].mean(dim=-2, keepdim=True)
+    return torch.cat([shares, above.expand(*shares.shape[:-2], n_bins - n_heard, -1)], dim=-2)
+
+
+def with_phase(sources: Tensor, spectrogram: Tensor, *, clamp: bool = True) -> Tensor:
+    """Give magnitudes the phase of the mixture, as the paper does.
+
+    Args:
+        sources: ``[B, S, F or more, T]``.
+        spectrogram: complex ``[B, F, T or more]``.
+        clamp: magnitudes below zero are none; as published they turn the phase around.
+
+    Returns:
+        Complex ``[B, S, F, T]``.
+
+    Example:
+        >>> with_phase(torch.full((1, 1, 2, 1), 3.0), torch.full((1, 1, 1), 2j))
+        tensor([[[[0.+3.j]]]])
+    """
+    n_bins, n_frames = spectrogram.shape[1], sources.shape[-1]
+    magnitude = sources[:, :, :n_bins].clamp_min(0) if clamp else sources[:, :, :n_bins]
+    return magnitude * torch.sgn(spectrogram[:, None, :, :n_frames])
+
+
+def preset(names: Sequence[str], size: str, *, search_name: str = "mle") -> InstglowConfig:
+    """Return the config of priors of one size for some sources.
+
+    Example:
+        >>> preset(("vocals", "drums"), "published").priors[1].n_blocks
+        12
+    """
+    return InstglowConfig(names=tuple(names), priors=len(names) * (PRIORS[size],), search=SEARCHES[search_name])
+
+
+SOURCES = ("vocals", "bass", "drums", "other")
+PRESETS: dict[str, InstglowConfig] = {
+    "instglow-debug": replace(preset(SOURCES[:2], "debug"), search=SearchConfig(n_iterations=5)),
+    "instglow-small": preset(SOURCES, "small"),
+    "instglow": preset(SOURCES, "published"),
+    "instglow-map": preset(SOURCES, "published", search_name="map"),
+}

@@ -1,0 +1,188 @@
+"""The separator of InstGlow: windows in, stems out; labels, silence, full band, priors put together."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from unbraid.audio.resample import resample
+from unbraid.audio.stft import Stft
+from unbraid.errors import GuideError, ModelError
+from unbraid.guides.kinds import Label, Mask, Target
+from unbraid.models.instglow import PRESETS, Instglow, InstglowConfig, combine, preset, share, widen, with_phase
+from unbraid.models.instglow_network import PRIORS
+from unbraid.models.instglow_search import SEARCHES, SearchConfig
+
+QUICK = SearchConfig(learning_rate=0.1, n_iterations=25)
+
+
+def targets(*names: str) -> list[Target]:
+    return [Target(f"my {name}", (Label(name),)) for name in names]
+
+
+def tone(pitch: float, n_samples: int = 3000) -> Tensor:
+    return 0.3 * torch.sin(2 * math.pi * pitch / 44100 * torch.arange(n_samples))
+
+
+@pytest.fixture(scope="module")
+def model() -> Instglow:
+    """Priors of sounds below and above 5.5 kHz, 17 bins of 345 Hz each."""
+    torch.manual_seed(0)
+    shape = replace(PRIORS["debug"], n_blocks=1)
+    made = Instglow(InstglowConfig(names=("low", "high"), priors=(shape, shape), search=QUICK, segment=0.2)).eval()
+    for name, prior in made.by_name.items():
+        loud = torch.zeros(34)
+        loud[slice(0, 17) if name == "low" else slice(17, 33)] = 1
+        block = prior.blocks[0]
+        torch.nn.init.eye_(block.mix.weight)
+        with torch.no_grad():
+            block.norm.log_scale.copy_((6 * (1 - loud)).repeat(2)[None, :, None])
+            block.norm.bias.copy_(-loud.repeat(2)[None, :, None])
+    return made
+
+
+@pytest.mark.parametrize("n_samples", [3000, 2999, 200, 1])
+def test_sounds_go_where_their_priors_are(model, n_samples):
+    low, high = tone(1000, n_samples), tone(8000, n_samples)
+    references = torch.stack([torch.stack([low, 0.5 * low]), torch.stack([-0.2 * high, high])])[None]  # [B, S, C, N]
+    mixture = references.sum(dim=1)
+    given = mixture.clone()
+    with torch.inference_mode():
+        stems, presence = model(mixture, model.condition(targets("low", "high")))
+    assert presence is None
+    assert torch.equal(mixture, given)
+    assert stems.shape == references.shape
+    assert float((stems.sum(dim=1) - mixture).norm()) <= 0.03 * float(mixture.norm())
+    if n_samples > 1000:
+        error = (stems - references).square().sum(dim=(-1, -2)) / references.square().sum(dim=(-1, -2))
+        assert bool((error < 0.05).all()), error
+
+
+def test_only_what_is_asked_for_is_answered(model):
+    mixture = torch.stack([tone(1000), tone(8000)])[None]
+    both, _ = model(mixture, model.condition(targets("low", "high")))
+    condition = model.condition(targets("high"))
+    assert condition.names == ("my high",)
+    assert condition.crop(0.1, 0.2) is condition
+    one, _ = model(mixture, condition)
+    assert torch.equal(one[:, 0], both[:, 1])
+
+
+def test_silence_is_answered_with_silence(model):
+    stems, _ = model(torch.zeros(2, 1, 1000), model.condition(targets("low", "high")))
+    assert stems.shape == (2, 2, 1, 1000)
+    assert not stems.any()
+
+
+def test_a_residual_may_stay(model):
+    mixture = tone(1000)[None, None] + tone(8000)
+    wanting = Instglow(replace(model.config, residual=True, search=replace(QUICK, n_iterations=1))).eval()
+    wanting.load_state_dict(model.state_dict())
+    stems, _ = wanting(0.3 * mixture, wanting.condition(targets("low", "high")))
+    loud, _ = wanting(100 * mixture, wanting.condition(targets("low", "high")))
+    assert float(loud.norm() / (100 * mixture).norm()) < 0.2  # far louder than what the priors expect
+    assert float(stems.norm() / (0.3 * mixture).norm()) > 0.4
+
+
+def test_answers_are_the_same_every_time(model):
+    drawing = Instglow(replace(model.config, search=replace(QUICK, spread=1.0, n_iterations=2))).eval()
+    drawing.load_state_dict(model.state_dict())
+    mixture, condition = tone(1000)[None, None], drawing.condition(targets("low"))
+    assert torch.equal(drawing(mixture, condition).stems, drawing(mixture, condition).stems)
+
+
+def test_magnitudes_are_those_of_half_the_rate():
+    """The priors hear, out of a transform at 44.1 kHz, what they were trained on at 22.05 kHz."""
+    wide = torch.randn(1, 40000, generator=torch.Generator().manual_seed(0))
+    narrow = resample(wide, source_rate=44100, target_rate=22050)
+    model = Instglow(preset(("one",), "published"))
+    heard = model.stft(wide).abs()[:, :513] / 2
+    expected = Stft(1024, 256, window="hann", reflect=True)(narrow).abs()
+    inner = slice(4, 70)
+    difference = (heard - expected)[:, :440, inner]
+    assert float(difference.norm() / expected[:, :440, inner].norm()) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (targets("low", "tuba"), "unknown label 'tuba': this model has priors of low high"),
+        (targets("low", "low"), "asked for twice"),
+        ([Target("x", (Label("low"), Label("high")))], "one label for each target"),
+        ([Target("x", (Mask(torch.ones(1, 1), torch.zeros(1, 1)),))], "one label for each target"),
+    ],
+)
+def test_other_requests_are_refused(model, asked, words):
+    with pytest.raises(GuideError, match=words):
+        model.condition(asked)
+
+
+def test_priors_are_put_together(model):
+    single = [
+        Instglow(InstglowConfig(names=(name,), priors=(model.config.priors[0],), search=QUICK)).eval()
+        for name in model.vocabulary
+    ]
+    for one, prior in zip(single, model.priors, strict=True):
+        one.priors[0].load_state_dict(prior.state_dict())
+    joined = combine(single)
+    assert joined.vocabulary == model.vocabulary
+    assert not joined.training
+    mixture = tone(1000)[None, None] + tone(8000)
+    condition = model.condition(targets("low"))
+    assert torch.equal(joined(mixture, condition).stems, model(mixture, condition).stems)
+    assert combine(single, search_config=SEARCHES["map"]).config.search == SEARCHES["map"]
+    with pytest.raises(ModelError, match="different names"):
+        combine([single[0], single[0]])
+    with pytest.raises(ModelError, match="at least one prior"):
+        combine([])
+    other = Instglow(preset(("other",), "published"))
+    with pytest.raises(ModelError, match="'low' and 'other' hear different spectrograms"):
+        combine([single[0], other])
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_configs_come_back_from_json(name):
+    assert InstglowConfig.from_dict(json.loads(json.dumps(asdict(PRESETS[name])))) == PRESETS[name]
+
+
+@pytest.mark.parametrize("values", [{}, {"names": ["a"], "priors": [{}], "search": {"space": "time"}}])
+def test_other_configs_are_refused(values):
+    with pytest.raises(ModelError, match="not the config of InstGlow"):
+        InstglowConfig.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"names": ()}, "different names"),
+        ({"names": ("a", "a")}, "different names"),
+        ({"names": ("a",)}, "2 priors need"),
+        ({"segment": 0.0}, "segment must be positive"),
+    ],
+)
+def test_impossible_configs_are_refused(values, words):
+    with pytest.raises(ModelError, match=words):
+        InstglowConfig(**{"names": ("a", "b"), "priors": 2 * (PRIORS["debug"],), **values})
+
+
+def test_shares():
+    sources = torch.tensor([[3.0, 1.0, 0.0], [1.0, -1.0, 0.0]])[None, :, :, None]  # [B, S, F, T]
+    expected = torch.tensor([[0.75, 1.0, 0.0], [0.25, 0.0, 0.0]])[None, :, :, None]
+    torch.testing.assert_close(share(sources), expected)
+    mixture = torch.tensor([8.0, 0.5, 1.0])[None, :, None]
+    expected = torch.tensor([[0.375, 1.0, 0.0], [0.125, 0.0, 0.0]])[None, :, :, None]
+    torch.testing.assert_close(share(sources, mixture=mixture), expected)
+    assert torch.equal(widen(expected, 3), expected)
+
+
+def test_phases_are_those_of_the_mixture():
+    spectrogram = torch.tensor([[1j, 2.0, 0.0]])[..., None]
+    sources = torch.tensor([[3.0, -1.0, 5.0, 9.0]])[None, ..., None]
+    answered = with_phase(sources, spectrogram)
+    assert answered.flatten().tolist() == [3j, 0, 0]
+    assert with_phase(sources, spectrogram, clamp=False).flatten().tolist() == [3j, -1, 0]
