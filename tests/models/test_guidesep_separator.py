@@ -178,6 +178,7 @@ def test_windows_begin_with_the_frames_of_the_noise():
         ([Label("bass")], "takes a mimicry"),
         ([hum(), Examples((torch.ones(100), 8000))], "takes a mimicry"),
         ([Mask("painted.png")], "not been read"),
+        ([Mask(torch.ones(7, 30))], "80 bands"),
         ([Mimicry("hum.wav")], "not been read"),
         ([hum(offset=None)], "not been found"),
     ],

@@ -17,8 +17,8 @@ POINTERS = {  # kind of guide: the options that give it
     "Prompts": "--prompts, --task",
     "Label": "--label",
     "Examples": "--example, --not",
-    "Mimicry": "--hum",
-    "Score": "--score",
+    "Mimicry": "--hum, --at",
+    "Score": "--score, --track, --at",
     "Mask": "--mask, --not-mask",
 }
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from unbraid.errors import GuideError
 from unbraid.guides.kinds import Mask, Mimicry, Target, output_names
-from unbraid.guides.mask_grid import HOP_LENGTH, SAMPLE_RATE, crop_mask
+from unbraid.guides.mask_grid import HOP_LENGTH, N_BANDS, SAMPLE_RATE, crop_mask
 from unbraid.guides.mimicry import ClockedMimicry
 from unbraid.models.separator import Condition, Sampling
 
@@ -154,8 +154,10 @@ def _pointers(target: Target) -> Pointers:
 
 
 def _grid(side: object, where: str) -> Tensor | None:
-    if side is None or isinstance(side, Tensor):
+    if side is None or (isinstance(side, Tensor) and side.ndim == 2 and len(side) == N_BANDS):
         return side
+    if isinstance(side, Tensor):
+        raise GuideError(f"{where}: its mask {list(side.shape)} is not on the grid of {N_BANDS} bands: resolve it first")
     raise GuideError(f"{where}: the mask has not been read yet: separate with unbraid.separate")
 
 
