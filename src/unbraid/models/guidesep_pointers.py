@@ -157,7 +157,7 @@ def _grid(side: object, where: str) -> Tensor | None:
     if side is None or (isinstance(side, Tensor) and side.ndim == 2 and len(side) == N_BANDS):
         return side
     if isinstance(side, Tensor):
-        raise GuideError(f"{where}: its mask {list(side.shape)} is not on the grid of {N_BANDS} bands: resolve it first")
+        raise GuideError(f"{where}: its mask {list(side.shape)} is not on the grid of {N_BANDS} bands")
     raise GuideError(f"{where}: the mask has not been read yet: separate with unbraid.separate")
 
 
