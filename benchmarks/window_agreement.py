@@ -108,7 +108,7 @@ def inside_sampler(model: Guidesep, channels: list[Tensor], layout: Layout) -> T
     """Draw all windows together: what is denoised is averaged where they overlap, at every step."""
     assert model.config.noise is not None
     total = layout.starts[-1] + layout.n_frames
-    fade = torch.hann_window(layout.n_frames + 2, periodic=False)[1:-1].to(model.device)
+    fade = hump(layout.n_frames).to(model.device)
     weights = sum(functional.pad(fade, (start, total - start - layout.n_frames)) for start in layout.starts)
     sigmas = karras_sigmas(1 + model.config.n_evaluations, model.config.noise).to(model.device)
     denoisers = [model.conditioned(told) for told in channels]
@@ -121,6 +121,11 @@ def inside_sampler(model: Guidesep, channels: list[Tensor], layout: Layout) -> T
         noisy = noisy + (following - sigma) * (noisy - mean / weights) / sigma
     drawn = noisy.clamp(-1, 1)
     return torch.cat([drawn[..., start : start + layout.n_frames] for start in layout.starts])
+
+
+def hump(length: int) -> Tensor:
+    """Return the weights of a cross-fade, none of which is zero."""
+    return torch.sin(torch.pi * (torch.arange(length) + 0.5) / length).square()
 
 
 WAYS: dict[str, Way] = {
@@ -166,7 +171,7 @@ def disagreement(windows: Tensor, case: Case, layout: Layout) -> float:
 
 def cross_fade(windows: Tensor, layout: Layout, length: int) -> Tensor:
     """Add windows up to one signal ``[length]``."""
-    fade = torch.hann_window(layout.n_samples + 2, periodic=False)[1:-1]
+    fade = hump(layout.n_samples)
     total = layout.starts[-1] * layout.hop + layout.n_samples
     found, weights = torch.zeros(total), torch.zeros(total)
     for start, window in zip(layout.starts, windows, strict=True):

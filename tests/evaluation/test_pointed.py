@@ -214,25 +214,28 @@ def pack(tmp_path: Path) -> Path:
 
 
 def test_the_command_asks_and_writes_its_pages(pack: Path, tmp_path: Path) -> None:
-    for name, shape, noise in (
-        ("drawn", SHAPE, CONFIG.noise),
-        ("predicted", replace(SHAPE, n_inputs=1, n_conditions=3, noisy=False, noisy_condition=False), None),
-    ):
-        model = Guidesep(replace(CONFIG, network=shape, noise=noise))
-        save_weights(model, tmp_path / f"{name}.safetensors", card={"steps": 12})
-    command = ["evaluate", "pointed", "--data", str(pack), "--tracks", "1", "--only", "mimicry", "--only", "full",
-               "-m", str(tmp_path / "drawn.safetensors"), "-m", str(tmp_path / "predicted.safetensors"),
-               "--out", str(tmp_path / "out")]  # fmt: skip
-    result = CliRunner().invoke(app, command)
+    save_weights(Guidesep(CONFIG), tmp_path / "drawn.safetensors", card={"steps": 12})
+    model = ["-m", str(tmp_path / "drawn.safetensors")]
+    out = ["--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, ["evaluate", "pointed", "--data", str(pack), "--tracks", "1", *model, *out])
     assert result.exit_code == 0, result.output
     page = (tmp_path / "out" / "pointed.md").read_text(encoding="utf-8")
-    assert "| mimicry | **all** | drawn |" in page
-    assert "| full | **all** | predicted |" in page
+    assert "| mimicry | Piano | drawn | 1 |" in page
+    assert "| 50 cents flat | drawn | 1 |" in page
     claims = (tmp_path / "out" / "pointed-claims.md").read_text(encoding="utf-8")
     assert "- drawn: diffusion, trained for 12 steps, 7 evaluations for an answer" in claims
-    wrong = CliRunner().invoke(app, [*command, "--only", "whistling"])
-    assert wrong.exit_code != 0
-    assert "there is no way of pointing called 'whistling'" in " ".join(wrong.output.split())
-    nothing = CliRunner().invoke(app, ["evaluate", "pointed-hum", "-m", str(tmp_path / "drawn.safetensors")])
-    assert nothing.exit_code != 0
-    assert "needs recordings" in nothing.output
+    for protocol, lack in (("pointed-hum", "needs recordings"), ("pointed-steps", "nothing to listen to")):
+        nothing = CliRunner().invoke(app, ["evaluate", protocol, *model, *out])
+        assert nothing.exit_code != 0
+        assert lack in nothing.output
+
+
+def test_mask_prediction_is_examined_beside_diffusion(tmp_path: Path) -> None:
+    shape = replace(SHAPE, n_inputs=1, n_conditions=3, noisy=False, noisy_condition=False)
+    entered = Contestant.enter("predicted", Guidesep(replace(CONFIG, network=shape, noise=None)))
+    file = PointedFile(tmp_path / "results.jsonl")
+    questions = tuple((pointing, Balance.PEAKS) for pointing in (Pointing.FULL, Pointing.NONE))
+    records = evaluate_pointed([partial(window, 0)], [entered], records=file, plan=PointedPlan(questions))
+    assert [one.settings for one in records] == [{"kind": "mask prediction"}] * 2
+    assert all(one.si_sdr is not None for one in records)
+    assert evaluate_sampler([partial(window, 0)], [entered], records=file, plan=PointedPlan()) == ()

@@ -1,4 +1,3 @@
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,12 +67,11 @@ def test_a_window_is_a_target_the_rest_of_its_song_and_its_imitations(songs: Mel
 def test_every_stem_has_its_turn_and_more_windows_begin_with_the_fewer(songs: Melodies) -> None:
     names = [[read().name for read in choose_windows(songs, count=count, seed=1)] for count in (3, 5)]
     assert len({name.split("@")[0] for name in names[0]}) == 6
-    assert names[1][:3] == names[0][:3]
-    assert names[1][5:8] == names[0][3:]
+    assert names[1][:6] == names[0]
     orders = {tuple(read().name for read in choose_windows(songs, count=3, seed=seed)) for seed in range(5)}
     assert len(orders) > 1
-    groups = Counter(read().group for read in choose_windows(songs, count=5, seed=1))
-    assert groups == {"Piano": 5, "Bass": 5}
+    groups = [read().group for read in choose_windows(songs, count=5, seed=1)]
+    assert groups == ["Piano", "Bass"] * 5
 
 
 def test_the_stranger_is_of_another_song(songs: Melodies) -> None:

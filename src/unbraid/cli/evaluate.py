@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from unbraid.datasets.track import SourcePool
     from unbraid.evaluation.items import ItemSource
-    from unbraid.evaluation.pointed import Asked, PointedPlan
+    from unbraid.evaluation.pointed import PointedPlan
     from unbraid.evaluation.pointed_records import PointedFile
     from unbraid.evaluation.pointed_windows import WindowSource
     from unbraid.evaluation.protocols import Contestant
@@ -100,9 +100,6 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     taught: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Labels: one that `unbraid teach` made; repeat it.")
     ] = None,
-    only: Annotated[
-        list[str] | None, typer.Option(metavar="GUIDE", help="Pointed: only this way of pointing; repeat it.")
-    ] = None,
     overlap: Annotated[float, typer.Option(min=0.0, max=0.9, help="Of the windows.")] = 0.25,
     device: Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, ...")] = "cpu",
     precision: Annotated[Precision, typer.Option(help="Arithmetic of the network.")] = Precision.FP32,
@@ -115,7 +112,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
         raise typer.BadParameter("the protocol tuss needs recordings: give --data")
     settings = Settings(overlap=overlap, precision=precision.value)
     if protocol.is_pointed:
-        pointed = _Pointed(protocol, data, tracks, composed, seed, tuple(only or ()), out)
+        pointed = _Pointed(protocol, data, tracks, composed, seed, out)
         typer.echo(pointed.examine(model or ["guidesep-small"], device=device, settings=settings))
         return
     contestants = _contestants(model or ["tuss-small"], device=device)
@@ -286,7 +283,6 @@ class _Pointed:
     tracks: int | None
     composed: int
     seed: int
-    only: tuple[str, ...]
     out: Path
 
     def examine(self, names: list[str], *, device: str, settings: Settings) -> str:
@@ -301,8 +297,7 @@ class _Pointed:
             for one, name in zip(contestants, dict.fromkeys(names), strict=True)
             if (steps := _steps(name))
         }
-        questions = self._questions()
-        plan = PointedPlan(questions=questions, seed=self.seed, trained=trained, separation=settings)
+        plan = PointedPlan(seed=self.seed, trained=trained, separation=settings)
         records = PointedFile(self.out / "results.jsonl")
         with ProgressLine(1) as line:
             line.begin("evaluate")
@@ -361,17 +356,6 @@ class _Pointed:
         if self.composed:
             sets.append(composed_melodies(count=self.composed, seed=self.seed))
         return [window for one in sets for window in choose_windows(one, count=self.tracks, seed=self.seed)]
-
-    def _questions(self) -> tuple[Asked, ...]:
-        """Return what is asked; all, unless only some ways are named."""
-        from unbraid.evaluation.pointed import all_questions
-
-        found = all_questions()
-        known = {pointing.value for pointing, _ in found}
-        for name in self.only:
-            if name not in known:
-                raise typer.BadParameter(f"there is no way of pointing called {name!r}: use {', '.join(sorted(known))}")
-        return tuple(one for one in found if not self.only or one[0].value in self.only)
 
 
 def _steps(name: str) -> int | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -136,10 +137,9 @@ def composed_melodies(*, count: int, seed: int, duration: float = 24.0) -> Melod
 
 
 def choose_windows(melodies: Melodies, *, count: int | None, seed: int) -> list[WindowSource]:
-    """Choose windows of every group: first one of each stem, then further ones.
+    """Choose windows of every group: first one of each stem, then further ones; groups take turns.
 
-    Windows whose rest is silent are passed over. A larger count begins with the windows of a smaller one, group by
-    group.
+    Windows whose rest is silent are passed over. A larger count begins with the windows of a smaller one.
 
     Args:
         melodies: the songs.
@@ -149,17 +149,15 @@ def choose_windows(melodies: Melodies, *, count: int | None, seed: int) -> list[
     songs: dict[str, list[Source]] = {}
     for source in melodies.sources:
         songs.setdefault(source.track, []).append(source)
-    chosen: list[WindowSource] = []
+    groups: list[list[WindowSource]] = []
     for group in (one for one in ORDER if any(melody.group == one for melody in melodies.targets)):
-        found = 0
+        chosen: list[WindowSource] = []
         for melody, window in _in_turn([one for one in melodies.targets if one.group == group], seed):
             others = [one for one in songs[melody.source.track] if one.name != melody.source.name]
-            rest = _sum(others, window.start)
-            if found == count or amplitude_entropy(rest) <= LEAST_ENTROPY:
-                continue
-            found += 1
-            chosen.append(partial(_read, melodies, melody, window, others, seed))
-    return chosen
+            if len(chosen) != count and amplitude_entropy(_sum(others, window.start)) > LEAST_ENTROPY:
+                chosen.append(partial(_read, melodies, melody, window, others, seed))
+        groups.append(chosen)
+    return [source for turn in zip_longest(*groups) for source in turn if source is not None]
 
 
 def _in_turn(melodies: Sequence[Melody], seed: int) -> list[tuple[Melody, MelodyWindow]]:
