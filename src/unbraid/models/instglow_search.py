@@ -72,7 +72,7 @@ class SearchConfig:
         masked: from the fifth iteration on, a source that is quieter than the mixture in a frame, summed over bins, is
             made quieter still, by the ratio of the two.
         wiener: in the end, sources share the mixture as their magnitudes tell.
-        recompute: needs the memory of one block, and a third more time.
+        recompute: needs the memory of one block, and half as much time again.
 
     Raises:
         SettingsError: if a value is out of range.

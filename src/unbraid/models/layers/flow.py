@@ -218,11 +218,10 @@ class Wavenet(nn.Module):
         n_hidden, skipped = hidden.shape[1], None
         for conv, mix in zip(self.convs, self.mixes, strict=True):
             value, gate = self.dropout(conv(hidden)).split(n_hidden, dim=1)
-            mixed = mix(value.tanh() * gate.sigmoid())
-            skip = mixed[:, -n_hidden:]
+            *kept, skip = mix(value.tanh() * gate.sigmoid()).split(n_hidden, dim=1)  # the last layer keeps nothing
             skipped = skip if skipped is None else skipped + skip
-            if mixed.shape[1] > n_hidden:
-                hidden = apply_mask(hidden + mixed[:, :n_hidden], mask)
+            if kept:
+                hidden = apply_mask(hidden + kept[0], mask)
         assert skipped is not None
         return apply_mask(skipped, mask)
 
