@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from unbraid.audio.resample import resample
+from unbraid.audio.signal import Audio
 from unbraid.audio.stft import Stft
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Label, Mask, Target
 from unbraid.models.instglow import PRESETS, Instglow, InstglowConfig, combine, preset, share, widen, with_phase
 from unbraid.models.instglow_network import PRIORS
 from unbraid.models.instglow_search import SEARCHES, SearchConfig
+from unbraid.separation import separate
 
 QUICK = SearchConfig(learning_rate=0.1, n_iterations=25)
 
@@ -61,6 +63,17 @@ def test_sounds_go_where_their_priors_are(model, n_samples):
     if n_samples > 1000:
         error = (stems - references).square().sum(dim=(-1, -2)) / references.square().sum(dim=(-1, -2))
         assert bool((error < 0.05).all()), error
+
+
+def test_whole_songs_at_their_own_rate(model):
+    time = torch.arange(30000) / 48000
+    low, high = (0.3 * torch.sin(2 * math.pi * pitch * time) for pitch in (1000, 8000))
+    song = Audio(torch.stack([low + high, 0.5 * low + high]), 48000)
+    separation = separate(song, targets("high"), model=model)
+    stem = separation.stems["my high"].samples
+    assert stem.shape == song.samples.shape
+    assert float((stem - high).square().sum() / (2 * high.square().sum())) < 0.05
+    torch.testing.assert_close(stem + separation.residual.samples, song.samples)
 
 
 def test_only_what_is_asked_for_is_answered(model):

@@ -111,6 +111,7 @@ class Instglow(Separator):
         shape = config.priors[0]
         self.sample_rate = BAND * shape.sample_rate
         self.segment = config.segment
+        self.step = BAND * shape.hop_length * shape.n_squeeze
         self.vocabulary = config.names
         self.accepts = frozenset({Label})
         self.stft = Stft(BAND * shape.n_fft, BAND * shape.hop_length, window="hann", reflect=True)
