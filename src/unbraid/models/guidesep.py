@@ -413,6 +413,7 @@ SMALL = replace(
     noise=NoiseConfig(data=0.07, least=0.0007, most=28.0, log_mean=-0.55),  # as published, for data a third as large
     exponent=0.5,
     scale=0.5,
+    n_evaluations=1,
 )
 DEBUG = replace(
     PUBLISHED,
