@@ -103,7 +103,9 @@ class Guidesep(Separator):
             SettingsError: if they are given.
         """
         if self.config.noise is None and (sampling.steps is not None or sampling.candidates > 1):
-            raise SettingsError("this network predicts masks and draws nothing: leave steps and candidates out")
+            raise SettingsError(
+                "this network predicts masks and draws nothing: leave steps and candidates out, or take guidesep-small"
+            )
 
     def forward(self, mixture: Tensor, condition: Condition) -> Estimates:
         """Separate windows ``[B, C, N]`` into ``[B, S, C, N]``.
