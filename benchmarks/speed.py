@@ -141,9 +141,12 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 2**20
 
 
-def count_flop(work: Callable[[], object]) -> float:
-    """Count the arithmetic of the matrix products and convolutions of a pass, as it is made."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+def count_flop(work: Callable[[], object], *, plain: bool = False) -> float:
+    """Count the arithmetic of the matrix products and convolutions of a pass, as it is made.
+
+    With gradients, networks take the plain way (``plain``), without the zeros that fill up kernels in inference.
+    """
+    with torch.set_grad_enabled(plain), FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops())
 
@@ -238,7 +241,7 @@ def window_flop(model: Separator, mixture: Tensor, count: int) -> float:
         frames = n_frames(model.config, mixture.shape[-1])
         return n_passes * network_flop(model.config, n_frames=frames, n_prompts=count)
     condition = model.condition(targets_for(model, count))
-    return count_flop(lambda: model(mixture, condition))
+    return count_flop(lambda: model(mixture, condition), plain=isinstance(model, FilmUnet))
 
 
 PATHS = {"network": network_work, "separate": song_work, "step": step_work}

@@ -395,7 +395,7 @@ def magnitude_loss(*, estimate: Tensor, reference: Tensor) -> Tensor:
 def baseline(config: GuidesepConfig) -> GuidesepConfig:
     """Return the mask prediction of the same size."""
     shape = replace(config.network, n_inputs=1, n_conditions=3, noisy=False, noisy_condition=False, masked=False)
-    return replace(config, network=shape, noise=None)
+    return replace(config, network=shape, noise=None, n_evaluations=PUBLISHED.n_evaluations)
 
 
 PUBLISHED = GuidesepConfig()
