@@ -44,6 +44,7 @@ SHARED_BY_MODELS = {
     "losses",
     "diffusion",
     "published",
+    "published_files",
     "published_guidesep",
     "published_instglow",
     "published_lasaft",

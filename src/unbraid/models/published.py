@@ -8,18 +8,17 @@ Axes: D features, C inner width, k kernel, b bins of a band, K bands, S outputs.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor
 
 from unbraid.errors import ModelError
 from unbraid.models.layers.bands import runs_of
 from unbraid.models.layers.locoformer import FeedForwardConfig, PathConfig, StackConfig
+from unbraid.models.published_files import fill, read_content, read_yaml, tensors_of
 from unbraid.models.tuss import PROMPTS, Tuss, TussConfig
 
 PROMPT_WORDS = {"sfxbg": "sfx-mix", "musicbg": "music-mix"}
@@ -54,40 +53,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return tensors_of(read_content(path), path)
 
 
-def read_content(path: Path) -> Any:
-    """Read all that a checkpoint holds, if that is tensors and plain values only."""
-    if not path.is_file():
-        raise ModelError(f"{path}: no such checkpoint file")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).partition("\n")[0][:120]
-        raise ModelError(
-            f"{path}: not a checkpoint of tensors only ({reason}): give the authors' .pth or .ckpt"
-        ) from error
-    except Exception as error:  # safetensors' own error has no public base class
-        raise ModelError(f"{path}: not a checkpoint ({error}): give the authors' .pth or .ckpt") from error
-
-
-def tensors_of(content: Any, path: Path) -> dict[str, Tensor]:
-    """Return the state dictionary of what `read_content` gave, without prefixes."""
-    content = content.get("state_dict", content) if isinstance(content, Mapping) else content
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ModelError(f"{path}: holds no table of tensors: give the authors' .pth or .ckpt")
-    return {key.removeprefix("model.").removeprefix("separator."): value for key, value in content.items()}
-
-
 def read_hparams(path: Path) -> dict[str, Any]:
-    """Read a published ``hparams.yaml``; tags that would run code are refused."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ModelError(f"{path}: cannot be read as hparams.yaml ({str(error).partition(chr(10))[0]})") from error
-    if not isinstance(content, dict) or not isinstance(content.get("model_conf"), dict):
+    """Read a published ``hparams.yaml``."""
+    content = read_yaml(path, cure="give the hparams.yaml that belongs to the checkpoint")
+    if not isinstance(content.get("model_conf"), dict):
         raise ModelError(f"{path}: holds no model_conf: give the hparams.yaml that belongs to the checkpoint")
     return content
 
@@ -103,12 +72,7 @@ def build_tuss(tensors: Mapping[str, Tensor], hparams: Mapping[str, Any], *, nam
         raise ModelError(f"{name}: not a TUSS checkpoint, tensor {error} is missing") from error
     except (IndexError, RuntimeError, ValueError, StopIteration) as error:
         raise ModelError(f"{name}: not a TUSS checkpoint ({error})") from error
-    wanted = model.state_dict()
-    for key, value in wanted.items():
-        if key not in translated or translated[key].shape != value.shape:
-            shape = tuple(translated[key].shape) if key in translated else "nothing"
-            raise ModelError(f"{name}: {key} should be {tuple(value.shape)} but the checkpoint gives {shape}")
-    model.load_state_dict({key: translated[key].float() for key in wanted})
+    fill(model, translated, name=name, what="a TUSS network")
     return model.eval()
 
 

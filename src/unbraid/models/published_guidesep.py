@@ -8,27 +8,23 @@ settings of the training data; whatever they name is neither imported nor run.
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from torch import Tensor
-from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from unbraid.errors import ModelError
 from unbraid.models.diffusion import NoiseConfig
 from unbraid.models.guidesep import Guidesep
 from unbraid.models.guidesep_network import GuidesepConfig, TwinShape
-from unbraid.models.published import read_content, tensors_of
+from unbraid.models.published_files import fill, read_inert, read_yaml, tensors_of
 
 MARK = "net.init_conv_cond.convs.0.weight"
 UNUSED = re.compile(
     r"^net\.(text_conditioner|to_time_tokens)\.|\.cross_attn\.|\.to_context\.|^mel_spec_transforms\.|^net_ema\."
 )
-FILLED = re.compile(r"(^|\.)(defaultdict|AttributeDict)$")  # what a pickle fills like a dictionary
 MASK_ENTRY_GROUPS = 8  # of mask prediction, whatever the settings say
 RENAMED = (  # published pattern, ours; tried in this order, on what the ones before left
     (r"^mlp\.hidden_layer\.", "projection.first."),
@@ -92,43 +88,17 @@ def import_guidesep(path: str | Path, *, hparams: str | Path | None = None) -> G
         ModelError: if the file is not such a checkpoint.
     """
     path = Path(path)
-    tensors = read_lightning(path)
-    return build_guidesep(tensors, read_settings(Path(hparams)) if hparams else {}, name=str(path))
-
-
-class Inert:
-    """Stands in for anything that is pickled beside the tensors: it takes whatever it is given, and does nothing."""
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def __setstate__(self, _: object) -> None:
-        pass
-
-
-class InertTable:
-    """Stands in for what a pickle goes on to fill: a plain dictionary."""
-
-    def __new__(cls, *_: object) -> dict[Any, Any]:  # type: ignore[misc]
-        """Answer with a dictionary, whatever is given."""
-        return {}
+    settings = read_yaml(Path(hparams), cure="give the experiment's YAML, or leave it out") if hparams else {}
+    return build_guidesep(read_lightning(path), settings, name=str(path))
 
 
 def read_lightning(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a checkpoint that may hold pickled objects beside them.
-
-    Nothing but tensors and plain values is unpickled: every other class or function that the file names is replaced by
-    `Inert`. The few modules that PyTorch never lets a checkpoint name (``os``, ``sys``) make the file be refused.
+    """Read the tensors of a checkpoint that may hold pickled objects beside them; see `read_inert`.
 
     Raises:
         ModelError: if the file is no checkpoint.
     """
-    try:
-        foreign = get_unsafe_globals_in_checkpoint(path)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError):
-        foreign = []  # safetensors, an old format, or no checkpoint: what reads it will tell
-    with safe_globals([(InertTable if FILLED.search(name) else Inert, name) for name in foreign]):
-        return tensors_of(read_content(path), path)
+    return tensors_of(read_inert(path), path)
 
 
 def is_guidesep(tensors: Mapping[str, Tensor]) -> bool:
@@ -140,17 +110,6 @@ def is_guidesep(tensors: Mapping[str, Tensor]) -> bool:
         (True, False)
     """
     return MARK in tensors
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Read the settings of an experiment; tags that would run code are refused."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ModelError(f"{path}: cannot be read as settings ({str(error).partition(chr(10))[0]})") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path}: holds no settings: give the experiment's YAML, or leave it out")
-    return content
 
 
 def build_guidesep(tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, name: str) -> Guidesep:
@@ -173,15 +132,7 @@ def build_guidesep(tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *
     except (IndexError, RuntimeError, ValueError, ModelError) as error:
         raise ModelError(f"{name}: not a GuideSep checkpoint ({error})") from error
     translated = translate_all(tensors)
-    wanted = model.state_dict()
-    for key, value in wanted.items():
-        shape = tuple(translated[key].shape) if key in translated else "nothing"
-        if shape != tuple(value.shape):
-            raise ModelError(f"{name}: {key} should be {tuple(value.shape)} but the checkpoint gives {shape}")
-    foreign = sorted(set(translated) - set(wanted))
-    if foreign:
-        raise ModelError(f"{name}: tensor {foreign[0]} is none of a GuideSep network")
-    model.load_state_dict({key: translated[key].float() for key in wanted})
+    fill(model, translated, name=name, what="a GuideSep network")
     return model.eval()
 
 

@@ -8,20 +8,17 @@ are left out. Whatever else is pickled beside the tensors is neither imported no
 from __future__ import annotations
 
 import json
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
-from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from unbraid.errors import ModelError
 from unbraid.models.instglow import Instglow, InstglowConfig
 from unbraid.models.instglow_network import Prior, PriorConfig
-from unbraid.models.published import read_content
-from unbraid.models.published_guidesep import FILLED, Inert, InertTable
+from unbraid.models.published_files import fill, read_inert
 
 MARK = "decoder.flows.2.start.weight_v"
 USED = re.compile(r"^decoder\.flows\.\d+\.(?!wn\.cond_layer\.)")
@@ -73,12 +70,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         ModelError: if the file is no checkpoint.
     """
-    try:
-        foreign = get_unsafe_globals_in_checkpoint(path)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError):
-        foreign = []  # safetensors, an old format, or no checkpoint: what reads it will tell
-    with safe_globals([(InertTable if FILLED.search(name) else Inert, name) for name in foreign]):
-        content = read_content(path)
+    content = read_inert(path)
     content = content.get("model", content) if isinstance(content, Mapping) else content
     tensors = content.items() if isinstance(content, Mapping) else ()
     found = {key.removeprefix("module."): value for key, value in tensors if isinstance(value, Tensor)}
@@ -129,15 +121,7 @@ def build_prior(tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, n
         raise ModelError(f"{name}: not a prior of InstGlow, tensor {error} is missing") from error
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError, ModelError) as error:
         raise ModelError(f"{name}: not a prior of InstGlow ({error})") from error
-    wanted = prior.state_dict()
-    for key, value in wanted.items():
-        shape = tuple(translated[key].shape) if key in translated else "nothing"
-        if shape != tuple(value.shape):
-            raise ModelError(f"{name}: {key} should be {tuple(value.shape)} but the checkpoint gives {shape}")
-    foreign = sorted(set(translated) - set(wanted))
-    if foreign:
-        raise ModelError(f"{name}: tensor {foreign[0]} is none of a prior of InstGlow")
-    prior.load_state_dict({key: translated[key].float() for key in wanted})
+    fill(prior, translated, name=name, what="a prior of InstGlow")
     return prior.eval()
 
 

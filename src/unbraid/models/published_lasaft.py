@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor
 
 from unbraid.errors import ModelError
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.lasaft_network import LABELS, LasaftConfig
 from unbraid.models.layers.query_net import QueryNetConfig
-from unbraid.models.published import read_content, tensors_of
+from unbraid.models.published_files import fill, read_content, read_yaml, tensors_of
 
 MARK = "encoders.0.tfc.H.0.0.weight"
 SETTINGS_FILES = ("config.yaml", ".hydra/config.yaml", "hparams.yaml")
@@ -90,7 +89,7 @@ def import_lasaft(path: str | Path, *, hparams: str | Path | None = None) -> Las
         (folder / name for folder in folders for name in SETTINGS_FILES if (folder / name).is_file()), None
     )  # fmt: skip
     inside = content.get("hyper_parameters", {}) if isinstance(content, Mapping) else {}
-    beside = read_settings(found) if found else {}
+    beside = read_yaml(found, cure="give the config.yaml that belongs to the checkpoint") if found else {}
     settings = {"inside": inside, "model": beside.get("model"), "beside": beside}  # looked up in this order
     return build_lasaft(tensors_of(content, path), settings, name=str(path))
 
@@ -103,17 +102,6 @@ def is_lasaft(tensors: Mapping[str, Tensor]) -> bool:
         (True, False)
     """
     return any(key.endswith(MARK) for key in tensors)
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Read a published ``config.yaml``; tags that would run code are refused."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ModelError(f"{path}: cannot be read as settings ({str(error).partition(chr(10))[0]})") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path}: holds no settings: give the config.yaml that belongs to the checkpoint")
-    return content
 
 
 def build_lasaft(tensors: Mapping[str, Tensor], hparams: Mapping[str, Any], *, name: str) -> Lasaft:
@@ -143,15 +131,7 @@ def build_lasaft(tensors: Mapping[str, Tensor], hparams: Mapping[str, Any], *, n
         raise ModelError(f"{name}: not a LaSAFT checkpoint, tensor {error} is missing") from error
     except (IndexError, RuntimeError, ValueError) as error:
         raise ModelError(f"{name}: not a LaSAFT checkpoint ({error})") from error
-    wanted = model.state_dict()
-    for key in wanted:
-        shape = tuple(translated[key].shape) if key in translated else "nothing"
-        if shape != tuple(wanted[key].shape):
-            raise ModelError(f"{name}: {key} should be {tuple(wanted[key].shape)} but the checkpoint gives {shape}")
-    foreign = sorted(set(translated) - set(wanted))
-    if foreign:
-        raise ModelError(f"{name}: tensor {foreign[0]} is none of a LaSAFT network")
-    model.load_state_dict({key: translated[key].to(value.dtype) for key, value in wanted.items()})
+    fill(model, translated, name=name, what="a LaSAFT network")
     return model.eval()
 
 
