@@ -71,3 +71,16 @@ def test_a_damaged_file_is_reported(tmp_path):
         play(players[0], BentNote(0.0, 1.0, 60, 90))
     with pytest.raises(DatasetError, match="no SoundFont"):
         open_players(Path("/nowhere.sf2"))
+
+
+def test_a_soundfont_that_nothing_here_can_bend_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unbraid.datasets.mimicry_players.find_soundfont", lambda path: Path("/some/bank.sf2"))
+    monkeypatch.setattr("unbraid.datasets.mimicry_players.plays_tiny", lambda file: False)
+    assert [type(player) for player in open_players()] == [Synthesizer]
+
+
+def test_a_bank_of_another_format_is_refused(tmp_path: Path) -> None:
+    bank = tmp_path / "bank.sf3"
+    bank.write_bytes(b"x")
+    with pytest.raises(DatasetError, match=r"no \.sf2 file"):
+        open_players(bank)

@@ -52,7 +52,7 @@ def test_an_offset_is_a_finite_number(kind, offset):
 
 
 def test_what_is_neither_recording_nor_score():
-    with pytest.raises(GuideError, match="int is no mimicry"):
+    with pytest.raises(GuideError, match="int is no recording"):
         Mimicry(3)
     with pytest.raises(GuideError, match="no recording"):
         Mimicry(([1, 2], 8000))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unbraid.datasets.instruments import INSTRUMENTS, Family
-from unbraid.datasets.soundfont import find_soundfont
+from unbraid.datasets.soundfont import find_soundfont, plays_tiny
 from unbraid.errors import DatasetError
 from unbraid.guides.mimicry_draws import BentNote
 from unbraid.guides.render import Player, Synthesizer
@@ -35,14 +35,18 @@ RING_OUT = 0.5  # seconds
 
 
 def open_players(path: Path | None = None) -> tuple[Player, ...]:
-    """Return what plays mimicry here: an installed SoundFont if there is one, and the built-in synthesizer.
+    """Return what plays mimicry here: an installed SoundFont that tinysoundfont can play, and the built-in synthesizer.
+
+    Notes that bend on their own are beyond the FluidSynth program, so that it is of no use here.
 
     Raises:
-        DatasetError: if a path was given and it is missing or damaged.
+        DatasetError: if a path was given and it is missing, damaged or cannot be played.
     """
     file = find_soundfont(path)
-    if file is None or file.suffix.lower() != ".sf2":
+    if path is None and (file is None or not plays_tiny(file)):
         return (Synthesizer(),)
+    if file is None or file.suffix.lower() != ".sf2":
+        raise DatasetError(f"{path} is no .sf2 file, which is what imitations are played with")
     return SoundFontMimic(file), Synthesizer()
 
 

@@ -65,14 +65,15 @@ def choose_soundfont(path: str | os.PathLike[str] | None = None) -> Path | None:
         DatasetError: if a path was given, and the file is missing or nothing here can play it.
     """
     file = find_soundfont(path)
-    if file is None or _plays_tiny(file) or _plays_fluid():
+    if file is None or plays_tiny(file) or _plays_fluid():
         return file
     if path is not None:
         raise DatasetError(f"nothing here can play {file}: pip install tinysoundfont, or install fluidsynth")
     return None
 
 
-def _plays_tiny(file: Path) -> bool:
+def plays_tiny(file: Path) -> bool:
+    """Whether tinysoundfont is installed, and reads this kind of file."""
     return importlib.util.find_spec("tinysoundfont") is not None and file.suffix.lower() == ".sf2"
 
 
@@ -89,7 +90,7 @@ def open_player(path: str | os.PathLike[str] | None = None) -> Player | None:
     file = choose_soundfont(path)
     if file is None:
         return None
-    return TinyPlayer(file) if _plays_tiny(file) else FluidPlayer(file)
+    return TinyPlayer(file) if plays_tiny(file) else FluidPlayer(file)
 
 
 class TinyPlayer:

@@ -9,14 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from unbraid.audio.files import read_audio
 from unbraid.audio.signal import Audio
 from unbraid.errors import AudioReadError, GuideError
 from unbraid.guides.kinds import Examples, Guide, Recording, Span, Target
-
-SILENT_PEAK = 1e-4  # -80 dBFS
+from unbraid.guides.recordings import check_sounding
 
 Cut = Callable[[Span], Audio]
 
@@ -113,14 +110,5 @@ def _read(recording: Recording, target: str, cut: Cut | None) -> Recording:
             recording = cut(replace(recording, sounds=True))
         except GuideError as error:
             raise GuideError(f"target {target!r}: {error}") from error
-    _check(recording, what)
+    check_sounding(recording, what, cure="give a recording in which it sounds")
     return recording
-
-
-def _check(recording: Audio, what: str) -> None:
-    if recording.n_samples == 0:
-        raise GuideError(f"{what} is empty: give a recording in which it sounds")
-    if not bool(torch.isfinite(recording.samples).all()):
-        raise GuideError(f"{what} holds samples that are no finite numbers: repair the recording")
-    if float(recording.samples.abs().max()) < SILENT_PEAK:
-        raise GuideError(f"{what} is silent: give a passage in which it sounds")

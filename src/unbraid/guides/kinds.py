@@ -9,13 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy.typing as npt
-from torch import Tensor
-
 from unbraid.audio.signal import Audio
-from unbraid.errors import AudioError, GuideError
+from unbraid.errors import GuideError
 from unbraid.guides.mask import Mask
 from unbraid.guides.mimicry import Mimicry, Score
+from unbraid.guides.recordings import GivenSound, hold_recording, is_pair
 
 __all__ = [
     "COUNTED_TASKS",
@@ -174,7 +172,7 @@ def _seconds(clock: str) -> float:
 
 
 Recording = Audio | Path | Span
-GivenRecording = Recording | str | os.PathLike[str] | tuple[Tensor | npt.ArrayLike, int]
+GivenRecording = GivenSound | Span
 GivenRecordings = GivenRecording | Sequence[GivenRecording]
 
 
@@ -233,25 +231,14 @@ class Examples:
 
 
 def _recordings(given: GivenRecordings) -> tuple[Recording, ...]:
-    is_pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], int)
-    if is_pair or isinstance(given, Audio | Span | str | os.PathLike):
+    if is_pair(given) or isinstance(given, Audio | Span | str | os.PathLike):
         given = (given,)  # type: ignore[assignment]
     return tuple(_recording(one) for one in given)  # type: ignore[arg-type, union-attr]
 
 
 def _recording(given: GivenRecording) -> Recording:
-    if isinstance(given, Audio | Span):
-        return given
-    if isinstance(given, str | os.PathLike):
-        return Path(given)
-    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], int):
-        try:
-            return Audio.from_array(given[0], given[1])
-        except AudioError as error:
-            raise GuideError(f"an example is no recording: {error}") from error
-    raise GuideError(
-        f"{type(given).__name__} is no recording: give a file, Audio, (array, sample_rate), or a Span of the mixture"
-    )
+    forms = "a file, Audio, (array, sample_rate), or a Span of the mixture"
+    return given if isinstance(given, Span) else hold_recording(given, what="an example", forms=forms)
 
 
 Guide = Label | Prompts | Examples | Span | Mimicry | Score | Mask

@@ -11,25 +11,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from unbraid.audio.files import read_audio
 from unbraid.audio.resample import resample
 from unbraid.audio.signal import Audio
-from unbraid.errors import AudioError, AudioReadError, GuideError
+from unbraid.errors import AudioReadError, GuideError
 from unbraid.guides.melody import Melody, align, melody_of
 from unbraid.guides.midi import MidiPart, read_parts
 from unbraid.guides.notes import Note
+from unbraid.guides.recordings import SILENT_PEAK, GivenSound, check_sounding, hold_recording
 from unbraid.guides.tones import render_tones
 
-SILENT_PEAK = 1e-4  # -80 dBFS
 SCORE_RATE = 16_000  # hertz, of a score that is played
 LONGEST_SCORE = 3 * 3600.0  # seconds
 _MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".smf"}
-
-GivenMimicry = Audio | str | os.PathLike[str] | tuple[Tensor | npt.ArrayLike, int]
 
 
 @dataclass(frozen=True, init=False)
@@ -52,8 +48,12 @@ class Mimicry:
     recording: Audio | Path
     offset: float | None
 
-    def __init__(self, recording: GivenMimicry, *, offset: float | None = 0.0) -> None:
-        object.__setattr__(self, "recording", _recording(recording))
+    def __init__(self, recording: GivenSound, *, offset: float | None = 0.0) -> None:
+        object.__setattr__(
+            self,
+            "recording",
+            hold_recording(recording, what="a mimicry", forms="a file, Audio, or (array, sample_rate)"),
+        )
         object.__setattr__(self, "offset", _offset(offset))
 
     @property
@@ -101,19 +101,6 @@ class Score:
         return self.file.stem or "score"
 
 
-def _recording(given: GivenMimicry) -> Audio | Path:
-    if isinstance(given, Audio):
-        return given
-    if isinstance(given, str | os.PathLike):
-        return Path(given)
-    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], int):
-        try:
-            return Audio.from_array(given[0], given[1])
-        except AudioError as error:
-            raise GuideError(f"a mimicry is no recording: {error}") from error
-    raise GuideError(f"{type(given).__name__} is no mimicry: give a file, Audio, or (array, sample_rate)")
-
-
 def _offset(given: float | None) -> float | None:
     if given is None:
         return None
@@ -152,16 +139,12 @@ def read_mimicry(guide: Mimicry | Score, *, target: str) -> Mimicry:
             audio = read_audio(audio)
         except AudioReadError as error:
             raise GuideError(f"target {target!r}: mimicry {error}") from error
-    if audio.n_samples == 0:
-        raise GuideError(f"{what} is empty: record the melody again")
-    if not bool(torch.isfinite(audio.samples).all()):
-        raise GuideError(f"{what} holds samples that are no finite numbers: repair the recording")
-    mono = Audio(audio.samples.mean(dim=0, keepdim=True), audio.sample_rate)
-    if float(mono.samples.abs().max()) < SILENT_PEAK:
-        raise GuideError(f"{what} is silent: check the microphone, and record the melody again")
-    if not melody_of(mono.samples.split(1 << 20, dim=1), mono.sample_rate).has_pitch:
+    if audio.n_channels > 1:
+        audio = Audio(audio.samples.mean(dim=0, keepdim=True), audio.sample_rate)
+    check_sounding(audio, what, cure="check the microphone, and record the melody again")
+    if not melody_of(audio.samples.split(1 << 20, dim=1), audio.sample_rate).has_pitch:
         raise GuideError(f"{what} has no pitch that lasts: hum, whistle, sing or play the melody")
-    return Mimicry(mono, offset=guide.offset)
+    return Mimicry(audio, offset=guide.offset)
 
 
 def _play(score: Score, target: str) -> Audio:

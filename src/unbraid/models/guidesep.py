@@ -149,14 +149,15 @@ class Guidesep(Separator):
             drawn = match_level(estimate=drawn, mixture=mixture)
         if told.reach is not None:
             drawn = drawn * told.reach.to(drawn.device)
-        scores = torch.stack([likeness(self.transform(one), spectrogram) for one in drawn])  # [D, B]
+        spectra = [self.transform(one) for one in drawn]
+        scores = torch.stack([likeness(one, spectrogram) for one in spectra])  # [D, B]
         best = scores.argmax(dim=0)
         windows = torch.arange(n_windows, device=best.device)
         estimate = drawn[best, windows]
         if not self.config.presence:
             return estimate, scores[best, windows]
         heard = None if sides[0] is None else self.transform(sides[0])
-        found = evidence(self.transform(estimate), spectrogram, mimicry=heard, positive=sides[1])
+        found = evidence(torch.stack(spectra)[best, windows], spectrogram, mimicry=heard, positive=sides[1])
         return estimate, judge(found, self.config.presence, has_mimicry=heard is not None)
 
     def _mask(self, mixture: Tensor, given: Given) -> Tensor:

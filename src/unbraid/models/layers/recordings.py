@@ -15,7 +15,7 @@ from torch import Tensor
 from unbraid.audio.resample import resample, resampled_length
 from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError
-from unbraid.guides.examples import SILENT_PEAK
+from unbraid.guides.recordings import SILENT_PEAK
 
 CANCELED = 10**-1.4  # 14 dB
 
