@@ -1,0 +1,1 @@
+"""Public datasets: one file for each, and the table of all (`catalog`)."""
