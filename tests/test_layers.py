@@ -43,6 +43,7 @@ SHARED_BY_MODELS = {
     "separator",
     "losses",
     "diffusion",
+    "eight_bits",
     "published",
     "published_files",
     "published_guidesep",

@@ -22,6 +22,7 @@ from torch import Tensor
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Guide, Label, Prompts, Span, Target
 from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
+from unbraid.models.eight_bits import narrow, widen
 from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
 from unbraid.models.guidesep import Guidesep
 from unbraid.models.guidesep_network import GuidesepConfig
@@ -243,7 +244,7 @@ def read_weights(path: Path) -> Separator:
     try:
         model = kind.build(json.loads(card["config"]))
         model.load_state_dict(
-            {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+            {key: value.float() if value.is_floating_point() else value for key, value in widen(tensors).items()}
         )
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"{path}: damaged weights file ({str(error).partition(chr(10))[0]})") from error
@@ -272,7 +273,8 @@ def save_weights(
         model: the network; its config goes into the header.
         path: a temporary name beside it is written first.
         card: what a reader should know of the weights (training data, recipe, scores), as JSON values.
-        dtype: of the matrices; vectors (norms, biases, rotary frequencies) stay float32, integers what they are.
+        dtype: of the matrices, ``torch.int8`` for eight bits with scales; vectors (norms, biases, rotary frequencies)
+            stay float32, integers what they are.
 
     Raises:
         ModelError: if the file cannot be written, or this is no network of the house.
@@ -287,7 +289,9 @@ def save_weights(
         "config": json.dumps(asdict(model.config)),
         "card": json.dumps(dict(card or {})),
     }
-    tensors = {key: _stored(value, dtype).contiguous().cpu() for key, value in model.state_dict().items()}
+    state = model.state_dict()
+    stored = narrow(state) if dtype == torch.int8 else {key: _stored(value, dtype) for key, value in state.items()}
+    tensors = {key: value.contiguous().cpu() for key, value in stored.items()}
     part = path.with_name(f".{path.name}.part")
     try:
         save_file(tensors, part, metadata=header)
