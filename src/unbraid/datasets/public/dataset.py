@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from unbraid.errors import DatasetError
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -53,6 +55,16 @@ class Stem:
     score: Path | None = None
     group: str = ""
 
+    @property
+    def n_samples(self) -> int:
+        """Length of the longest recording, in samples."""
+        return max((recording.n_samples for recording in self.recordings), default=0)
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels of the widest recording."""
+        return max((recording.n_channels for recording in self.recordings), default=0)
+
 
 @dataclass(frozen=True)
 class Track:
@@ -73,6 +85,40 @@ class Track:
     stems: tuple[Stem, ...]
     mixture: Recording | None = None
     details: Mapping[str, str | float | bool] = field(default_factory=dict)
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        """All recordings: of the stems, and the mixture where there is one."""
+        mixture = () if self.mixture is None else (self.mixture,)
+        return (*(recording for stem in self.stems for recording in stem.recordings), *mixture)
+
+    @property
+    def sample_rate(self) -> int:
+        """The rate of all recordings, in hertz.
+
+        Raises:
+            DatasetError: if they have several.
+        """
+        rates = {recording.sample_rate for recording in self.recordings}
+        if len(rates) != 1:
+            where = min(self.recordings, key=lambda recording: recording.sample_rate).path.parent
+            raise DatasetError(f"{where}: files of track {self.name} have rates {sorted(rates)}: resample them to one")
+        return rates.pop()
+
+    @property
+    def n_samples(self) -> int:
+        """Length of the longest stem, or of the mixture where it is longer, in samples."""
+        return max(recording.n_samples for recording in self.recordings)
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels of the widest recording."""
+        return max(recording.n_channels for recording in self.recordings)
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.sample_rate
 
 
 @dataclass(frozen=True)
