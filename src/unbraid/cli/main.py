@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 import unbraid
 from unbraid.cli import console
+from unbraid.cli.compare import compare
 from unbraid.cli.doctor import doctor
 from unbraid.cli.evaluate import evaluate
 from unbraid.cli.explain import explain
@@ -83,6 +84,7 @@ app.command(short_help="Train a model from a recipe.")(train)
 app.command(short_help="Turn a training run into a model.")(export)
 app.command(short_help="Make multitrack songs and sounds to train on.")(render)
 app.command(short_help="Score models where the true sources are known.")(evaluate)
+app.command(short_help="Compare two results of evaluate: differences, intervals, tests.")(compare)
 app.command(short_help="Turn a published checkpoint into our format.")(import_checkpoint)
 app.command(short_help="Report what this machine has and lacks.")(doctor)
 

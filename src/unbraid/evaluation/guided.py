@@ -23,10 +23,11 @@ from unbraid.evaluation.questions import (
     Examiner,
     Kind,
     Question,
+    Shelf,
     all_conditions,
     fill_shelf,
 )
-from unbraid.evaluation.records import Record, RecordFile, SourceScore, mean_of, pass_key, provenance
+from unbraid.evaluation.records import Heard, Record, RecordFile, SourceScore, mean_of, pass_key, provenance
 from unbraid.evaluation.scoring import Answer, ask, improvement, score_absent, score_output
 from unbraid.evaluation.tracks import StemTrack, TrackSource
 from unbraid.guides.kinds import Examples, Guide, Label, Target
@@ -116,6 +117,8 @@ class _Scored:
     score: SourceScore
     other: SourceScore | None
     seconds: float
+    mixture: Tensor
+    estimate: Tensor
 
 
 def evaluate_guided(
@@ -124,6 +127,7 @@ def evaluate_guided(
     *,
     records: RecordFile,
     plan: GuidedPlan = GuidedPlan(),
+    shelf: Shelf | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Evaluation:
     """Examine models on tracks; passes that the file already holds are not repeated.
@@ -133,6 +137,7 @@ def evaluate_guided(
         contestants: models; every one is asked all that it can follow.
         records: the file that results go to as soon as they are there.
         plan: conditions, settings and seed.
+        shelf: recordings of other tracks; None cuts them out of these.
         progress: called with the fraction done, 0..1.
 
     Returns:
@@ -141,7 +146,8 @@ def evaluate_guided(
     Raises:
         DatasetError: if a track cannot be read.
     """
-    shelf = fill_shelf(tracks, duration=plan.example_duration, seed=plan.seed)
+    if shelf is None:
+        shelf = fill_shelf(tracks, duration=plan.example_duration, seed=plan.seed)
     found: list[Record] = []
     skipped: list[Skipped] = []
     for number, source in enumerate(tracks):
@@ -185,7 +191,7 @@ def _examine(contestant: Contestant, sheet: _Sheet, *, plan: GuidedPlan, records
         return finished
     scored = [one for mixture, questions in limited.parts for one in _ask(contestant, track, mixture, questions, plan)]
     labels = tuple(dict.fromkeys(one.question.label for one in scored))
-    made = []
+    made, sounds = [], []
     for label in labels:
         mine = [one for one in scored if one.question.label == label]
         sources = tuple(one.score for one in mine)
@@ -204,7 +210,9 @@ def _examine(contestant: Contestant, sheet: _Sheet, *, plan: GuidedPlan, records
             sources=sources, provenance=provenance(),
             others=tuple(one.other for one in mine if one.other is not None),
         ))  # fmt: skip
-    records.append(made)
+        truth = mine[0].question.reference
+        sounds.append(Heard(made[-1], mine[0].mixture, mine[0].estimate, truth.samples if truth else None))
+    records.append(made, heard=sounds)
     return tuple(made)
 
 
@@ -234,7 +242,8 @@ def _ask(
         else:
             score = score_output(answer, index, question.reference, mixture)
         other = None if question.other is None else score_output(answer, index, question.other, mixture)
-        scored.append(_Scored(question, score, other, answer.seconds / len(questions)))
+        seconds = answer.seconds / len(questions)
+        scored.append(_Scored(question, score, other, seconds, mixture, answer.stems[index]))
     return scored
 
 

@@ -121,7 +121,7 @@ def _examine(
             if record is None:
                 scored = answer(contestant, question, seed=noise_seed(window, plan.seed), steps=plan.steps)
                 record = entry.record(contestant, scored, sample_rate=SAMPLE_RATE)
-                records.append([record])
+                records.keep(record, scored)
             yield record
 
 

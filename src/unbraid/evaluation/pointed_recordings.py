@@ -179,7 +179,7 @@ def _ask_once(
             given = ask(contestant.model, one.heard[0], [Target(one.name, way)], settings=plan.separation)
             scored = Scored(given.stems[0], one.target, one.rest, one.mixture, given.presence[0], given.seconds)
             record = entry.record(contestant, scored, sample_rate=one.sample_rate)
-        records.append([record])
+        records.keep(record, scored)
     return record
 
 

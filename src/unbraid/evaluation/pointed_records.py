@@ -15,7 +15,7 @@ from torch import Tensor
 from unbraid.errors import DatasetError
 from unbraid.evaluation import metrics
 from unbraid.evaluation.protocols import Contestant
-from unbraid.evaluation.records import Record, RecordFile, SourceScore, finite, pass_key, provenance
+from unbraid.evaluation.records import Heard, Record, RecordFile, SourceScore, finite, pass_key, provenance
 from unbraid.evaluation.scoring import improvement, level_db
 
 
@@ -41,6 +41,10 @@ class PointedFile(RecordFile):
     def found(self, key: str) -> PointedRecord | None:
         """Return the record of a finished pass, or None."""
         return next((record for record in self.find(key) if isinstance(record, PointedRecord)), None)
+
+    def keep(self, record: PointedRecord, scored: Scored) -> None:
+        """Add a pass of one record, and the sounds that it was made from."""
+        self.append([record], heard=[Heard(record, scored.mixture, scored.estimate, scored.reference)])
 
     def _parse(self, line: str, number: int) -> Record:
         try:

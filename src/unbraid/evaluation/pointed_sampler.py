@@ -106,7 +106,7 @@ def _steps(
             seed = noise_seed(window, plan.seed)
             scored = answer(contestant, question, seed=seed, steps=sampler.steps, solver=sampler.solver)
             record = entry.record(contestant, scored, sample_rate=SAMPLE_RATE)
-            records.append([record])
+            records.keep(record, scored)
         yield record
 
 
@@ -121,7 +121,8 @@ def _draws(
         made = dict(_draw_all(contestant, window, question, plan))
         for title, entry in entries.items():
             if records.found(entry.key(contestant)) is None:
-                records.append([entry.record(contestant, made[title], sample_rate=SAMPLE_RATE)])
+                record = entry.record(contestant, made[title], sample_rate=SAMPLE_RATE)
+                records.keep(record, made[title])
     for entry in entries.values():
         record = records.found(entry.key(contestant))
         assert record is not None

@@ -114,7 +114,7 @@ def _examine(
         for index, band in missing:
             scored = _in_band(given, index, song.track.stems[index], song, band)
             record = passes[index, band].record(contestant, scored, sample_rate=song.track.sample_rate)
-            records.append([record])
+            records.keep(record, scored)
     for entry in passes.values():
         record_of_pass = records.found(entry.key(contestant))
         assert record_of_pass is not None

@@ -20,12 +20,13 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 import torch
+from torch import Tensor
 
 from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError
 from unbraid.evaluation import metrics
 from unbraid.evaluation.items import EvaluationItem, ItemSource, Reference
-from unbraid.evaluation.records import Record, RecordFile, SourceScore, mean_of, pass_key, provenance
+from unbraid.evaluation.records import Heard, Record, RecordFile, SourceScore, mean_of, pass_key, provenance
 from unbraid.evaluation.scoring import Answer, ask, improvement, score_absent, score_output
 from unbraid.guides.kinds import Label, Target
 from unbraid.models.separator import Separator
@@ -51,16 +52,20 @@ class Contestant:
         name: what it is called in records and tables.
         model: any separator whose vocabulary are prompts, or which numbers its outputs.
         weights: SHA-256 of its weights file, or of its tensors and config.
+        trained: for how many steps, where that is known.
     """
 
     name: str
     model: Separator
     weights: str
+    trained: int | None = None
 
     @classmethod
-    def enter(cls, name: str, model: Separator, *, weights: str | None = None) -> Contestant:
+    def enter(
+        cls, name: str, model: Separator, *, weights: str | None = None, trained: int | None = None
+    ) -> Contestant:
         """Put a model in evaluation mode; where there is no hash of a file, take that of its tensors and config."""
-        return cls(name, model.eval(), weights or hash_weights(model))
+        return cls(name, model.eval(), weights or hash_weights(model), trained)
 
     @property
     def is_anonymous(self) -> bool:
@@ -80,11 +85,13 @@ class Plan:
         modes: in this order.
         settings: of the separation.
         seed: of anything random in the making of the items; a part of every record.
+        protocol: what it is called in records.
     """
 
     modes: tuple[Mode, ...] = (Mode.ALL,)
     settings: Settings = field(default_factory=Settings)
     seed: int = 0
+    protocol: str = PROTOCOL
 
 
 @dataclass(frozen=True)
@@ -107,12 +114,14 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Scored:
-    """One prompt of one pass, before it becomes a record."""
+    """One prompt of one pass, before it becomes a record; the sounds ``[C, N]`` are those of its first source."""
 
     prompt: str
     asked: tuple[str, ...]
     seconds: float
     sources: tuple[SourceScore, ...]
+    estimate: Tensor
+    reference: Tensor | None = None
 
 
 def evaluate_tuss(
@@ -144,11 +153,11 @@ def evaluate_tuss(
         item = source.read()
         for contestant in contestants:
             for mode in plan.modes:
-                reason = _obstacle(contestant, mode, item)
+                reason = obstacle(contestant, mode, item)
                 if reason:
                     skipped.append(Skipped(contestant.name, mode.value, item.name, reason))
                     continue
-                found.extend(_examine(contestant, mode, item, plan=plan, records=records))
+                found.extend(examine_item(contestant, mode, item, plan=plan, records=records))
         if progress is not None:
             progress((number + 1) / len(items))
     return Evaluation(tuple(found), tuple(skipped))
@@ -179,7 +188,7 @@ def hash_weights(model: Separator) -> str:
     return digest.hexdigest()
 
 
-def _obstacle(contestant: Contestant, mode: Mode, item: EvaluationItem) -> str | None:
+def obstacle(contestant: Contestant, mode: Mode, item: EvaluationItem) -> str | None:
     """Say why a model cannot be asked about an item; None if it can."""
     if contestant.is_anonymous:
         return _obstacle_of_outputs(len(contestant.model.vocabulary), mode, len(item.references))
@@ -202,13 +211,13 @@ def _obstacle_of_outputs(n_outputs: int, mode: Mode, n_references: int) -> str |
     return None
 
 
-def _examine(
+def examine_item(
     contestant: Contestant, mode: Mode, item: EvaluationItem, *, plan: Plan, records: RecordFile
 ) -> tuple[Record, ...]:
     """Make one pass over one item, or find it in the file."""
     settings = asdict(plan.settings)
     key = pass_key(
-        protocol=PROTOCOL, mode=mode, item=item.name, item_set=item.item_set, fingerprint=item.fingerprint,
+        protocol=plan.protocol, mode=mode, item=item.name, item_set=item.item_set, fingerprint=item.fingerprint,
         model=contestant.name, weights=contestant.weights, settings=settings, seed=plan.seed,
     )  # fmt: skip
     finished = records.find(key)
@@ -217,7 +226,7 @@ def _examine(
     scored = list(_EXAMINERS[mode](contestant, item, plan.settings))
     made = tuple(
         Record(
-            key=key, block=len(scored), protocol=PROTOCOL, mode=mode.value, item_set=item.item_set, item=item.name,
+            key=key, block=len(scored), protocol=plan.protocol, mode=mode.value, item_set=item.item_set, item=item.name,
             fingerprint=item.fingerprint, prompt=one.prompt, asked=one.asked, model=contestant.name,
             weights=contestant.weights, settings=settings, seed=plan.seed, n_channels=int(item.mixture.shape[0]),
             sample_rate=item.sample_rate, duration=item.duration, seconds=one.seconds,
@@ -231,7 +240,10 @@ def _examine(
         )
         for one in scored
     )  # fmt: skip
-    records.append(made)
+    sounds = [
+        Heard(record, item.mixture, one.estimate, one.reference) for record, one in zip(made, scored, strict=True)
+    ]
+    records.append(made, heard=sounds)
     return made
 
 
@@ -253,7 +265,7 @@ def _absent_prompt(contestant: Contestant, item: EvaluationItem, settings: Setti
         asked = (*item.prompts, prompt)
         answer = _ask(contestant, item, asked, settings)
         score = score_absent(answer, len(answer.names) - 1, item.mixture)
-        yield _Scored(prompt, asked, answer.seconds, (score,))
+        yield _Scored(prompt, asked, answer.seconds, (score,), answer.stems[-1])
 
 
 _EXAMINERS: dict[Mode, Callable[[Contestant, EvaluationItem, Settings], Iterator[_Scored]]] = {
@@ -283,8 +295,8 @@ def _score(
     scores = [
         score_output(answer, index, reference, item.mixture) for reference, index in zip(references, order, strict=True)
     ]
-    for prompt in dict.fromkeys(reference.prompt for reference in references):
-        members = tuple(
-            score for reference, score in zip(references, scores, strict=True) if reference.prompt == prompt
-        )
-        yield _Scored(prompt, tuple(asked), answer.seconds, members)
+    prompts = [reference.prompt for reference in references]
+    for prompt in dict.fromkeys(prompts):
+        members = tuple(score for name, score in zip(prompts, scores, strict=True) if name == prompt)
+        first = prompts.index(prompt)
+        yield _Scored(prompt, tuple(asked), answer.seconds, members, answer.stems[order[first]], truth[first])

@@ -5,6 +5,7 @@ Each line carries all that made it, so that any number in a report can be traced
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import json
@@ -12,14 +13,16 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from unbraid.errors import DatasetError
 
@@ -49,7 +52,8 @@ class Record:
     ``key`` is the same for all records of one pass over one item, and ``block`` is how many there are; scores are
     means over the prompt's sources (one, but for repeated prompts). In the absent-prompt mode there is no reference:
     only ``level_db`` and ``presence`` are there. ``others`` has, where a protocol asks for it, the score of the same
-    output against a source that is not the one asked for, in the order of ``sources``.
+    output against a source that is not the one asked for, in the order of ``sources``, and ``more`` the scores that
+    only some protocols give, by their names.
     """
 
     key: str
@@ -78,6 +82,7 @@ class Record:
     sources: tuple[SourceScore, ...]
     provenance: Mapping[str, Any]
     others: tuple[SourceScore, ...] = ()
+    more: Mapping[str, float | None] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the line, without its end."""
@@ -98,11 +103,24 @@ class Record:
             raise ValueError(f"not a record: {error}") from error
 
 
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What a record was made from: mixture, estimate and, where there is one, reference, ``[C, N]`` at one rate.
+
+    Of several sources of one prompt it is the first.
+    """
+
+    record: Record
+    mixture: Tensor
+    estimate: Tensor
+    reference: Tensor | None
+
+
 class RecordFile:
     """The records of a run, appended pass by pass.
 
     What a killed run left half-written (a broken last line, an incomplete pass) is dropped when the file is opened;
-    finished passes are kept and need not be repeated.
+    finished passes are kept and need not be repeated. Several processes may append to one file: passes stay whole.
 
     Args:
         path: a ``.jsonl`` file; it and its folder are made if missing.
@@ -114,7 +132,7 @@ class RecordFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else [""]
+        lines = self._read().decode("utf-8", errors="replace").split("\n")
         last = lines.pop()
         found = [self._parse(line, number) for number, line in enumerate(lines, start=1)]
         counts: dict[str, int] = {}
@@ -136,8 +154,12 @@ class RecordFile:
         """Return the records of a finished pass, or nothing."""
         return tuple(self._passes.get(key, ()))
 
-    def append(self, records: Sequence[Record]) -> None:
+    def append(self, records: Sequence[Record], *, heard: Sequence[Heard] = ()) -> None:
         """Add all records of one pass.
+
+        Args:
+            records: of the pass.
+            heard: the sounds behind them; a file of records keeps none.
 
         Raises:
             ValueError: if the pass is not complete.
@@ -146,9 +168,18 @@ class RecordFile:
             raise ValueError("records are appended one complete pass at a time")
         if records and records[0].key in self._passes:
             raise ValueError(f"pass {records[0].key} is already in {self.path}")
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write("".join(record.to_json() + "\n" for record in records))
+        del heard
+        text = "".join(record.to_json() + "\n" for record in records).encode("utf-8")
+        with _locked(self.path) as file:
+            os.write(file, text)
         self._passes.update({records[0].key: list(records)} if records else {})
+
+    def _read(self) -> bytes:
+        """Return what the file holds, while nobody is writing."""
+        if not self.path.exists():
+            return b""
+        with _locked(self.path):
+            return self.path.read_bytes()
 
     def _parse(self, line: str, number: int) -> Record:
         try:
@@ -160,6 +191,17 @@ class RecordFile:
         temporary = self.path.with_name(self.path.name + ".part")
         temporary.write_text("".join(record.to_json() + "\n" for record in self.records), encoding="utf-8")
         temporary.replace(self.path)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """Open a file for appending while no other process has it open like that."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+    finally:
+        os.close(file)
 
 
 def _scores(found: Sequence[Mapping[str, Any]]) -> tuple[SourceScore, ...]:

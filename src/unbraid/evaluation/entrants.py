@@ -1,0 +1,69 @@
+"""Who takes part in an examination: models by name or file, with what was taught to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unbraid.evaluation.protocols import Contestant
+from unbraid.models.queries import add_query, is_for, load_query
+from unbraid.zoo import ZOO, load_model, read_file, weights_hash
+
+
+@dataclass(frozen=True)
+class Entrants:
+    """Models that are loaded where they are needed, in one process or in several.
+
+    Args:
+        names: of models, or weights files; each once.
+        device: where the networks run.
+        taught: files of labels that were taught to some of them.
+
+    Example:
+        >>> [one.name for one in Entrants(("tuss-small",)).enter()]
+        ['tuss-small']
+    """
+
+    names: tuple[str, ...]
+    device: str = "cpu"
+    taught: tuple[Path, ...] = ()
+
+    def enter(self) -> list[Contestant]:
+        """Load the models; a file is called by its name without folder and suffix, where that is unique.
+
+        Raises:
+            ModelError: if a model is unknown or cannot be loaded.
+            GuideError: if a taught label is none, or was taught to none of the models.
+        """
+        loaded: dict[str, Contestant] = {}
+        for name in dict.fromkeys(self.names):
+            entry = ZOO.get(name)
+            short = name if entry is not None or Path(name).stem in loaded else Path(name).stem
+            path = Path(name) if entry is None else entry.path
+            loaded[short] = Contestant.enter(
+                short,
+                load_model(name, device=self.device),
+                weights=weights_hash(path) if path else None,
+                trained=_steps(path),
+            )
+        _add_taught(list(loaded.values()), self.taught)
+        return list(loaded.values())
+
+
+def _add_taught(contestants: Sequence[Contestant], files: Sequence[Path]) -> None:
+    """Let every model know the labels that were taught to it."""
+    for file in files:
+        query = load_query(file)
+        pupils = [contestant.model for contestant in contestants if is_for(query, contestant.model)]
+        for pupil in pupils or [contestants[0].model]:  # who refuses it, with the reason
+            add_query(pupil, query)
+
+
+def _steps(path: Path | None) -> int | None:
+    """Return for how many steps a model was trained, if its file tells."""
+    if path is None or path.suffix != ".safetensors":
+        return None
+    steps = json.loads(read_file(path)[0].get("card", "{}")).get("steps")
+    return steps if isinstance(steps, int) else None
