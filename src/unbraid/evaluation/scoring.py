@@ -16,6 +16,7 @@ from unbraid.audio.signal import Audio
 from unbraid.evaluation import metrics
 from unbraid.evaluation.items import Reference
 from unbraid.evaluation.records import SourceScore, finite
+from unbraid.evaluation.reference_methods import ReferenceModel
 from unbraid.guides.kinds import Target
 from unbraid.models.separator import Separator
 from unbraid.separation import Settings, separate
@@ -31,20 +32,38 @@ class Answer:
     seconds: float
 
 
-def ask(model: Separator, mixture: Audio, targets: Sequence[Target], *, settings: Settings) -> Answer:
+def ask(
+    model: Separator | ReferenceModel,
+    mixture: Audio,
+    targets: Sequence[Target],
+    *,
+    settings: Settings,
+    truth: Sequence[Tensor | None] = (),
+) -> Answer:
     """Separate a mixture, through the door that everyone uses; the outputs come in the order of the targets.
+
+    Args:
+        model: a separator, or a floor or ceiling in its place.
+        mixture: ``[C, N]``.
+        targets: what is asked for.
+        settings: of a separator.
+        truth: the true sound ``[C, N]`` of each target, None where it is not there; no separator sees it.
 
     Raises:
         GuideError: if the model does not understand a target.
+        SettingsError: if a floor or ceiling is asked without the truth.
     """
     started = time.perf_counter()
-    separation = separate(
-        Audio(mixture.samples.clone(), mixture.sample_rate), list(targets), model=model, settings=settings
-    )
+    heard = Audio(mixture.samples.clone(), mixture.sample_rate)
+    if isinstance(model, ReferenceModel):
+        stems, presence = model.answer(heard, targets, truth), {}
+    else:
+        separation = separate(heard, list(targets), model=model, settings=settings)
+        stems, presence = separation.stems, separation.presence
     seconds = time.perf_counter() - started
-    names = tuple(separation.stems)
-    stems = torch.stack([separation.stems[name].samples for name in names])
-    return Answer(names, stems, tuple(separation.presence.get(name) for name in names), seconds)
+    names = tuple(stems)
+    samples = torch.stack([stems[name].samples for name in names])
+    return Answer(names, samples, tuple(presence.get(name) for name in names), seconds)
 
 
 def score_output(answer: Answer, index: int, reference: Reference, mixture: Tensor) -> SourceScore:
