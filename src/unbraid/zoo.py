@@ -26,6 +26,7 @@ from unbraid.models.eight_bits import narrow, widen
 from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
 from unbraid.models.guidesep import Guidesep
 from unbraid.models.guidesep_network import GuidesepConfig
+from unbraid.models.instglow import Instglow, InstglowConfig
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.lasaft_network import LABELS, LasaftConfig
 from unbraid.models.queries import SUFFIX, add_query, load_query
@@ -48,6 +49,7 @@ KINDS: dict[str, Kind] = {  # by the word "model" in the header of a weights fil
     "film-unet": Kind(FilmUnet, lambda values: FilmUnet(FilmUnetConfig.from_dict(values))),
     "guidesep": Kind(Guidesep, lambda values: Guidesep(GuidesepConfig.from_dict(values))),
     "lasaft": Kind(Lasaft, lambda values: Lasaft(LasaftConfig.from_dict(values))),
+    "instglow": Kind(Instglow, lambda values: Instglow(InstglowConfig.from_dict(values))),
 }
 
 

@@ -85,5 +85,16 @@ def test_errors_are_ours(recipe):
     assert "--resume" in str(call(recipe).exception)
 
 
+def test_source_and_data_go_to_the_recipe(recipe, tmp_path):
+    said = f"{RECIPE}\nmade = recipe\n\ndef recipe(*, source, data=()):\n    print(source, *data)\n    return made\n"
+    named = tmp_path / "named.py"
+    named.write_text(said)
+    result = call(named, "--source", "bass", "--data", "one", "--data", "two", "--device", "cpu", "--steps", 1)
+    assert result.stdout.splitlines()[0] == "bass one two"
+    assert "runs/named-bass: finished" in result.stdout
+    assert "needs --source" in str(call(named).exception)
+    assert "takes no --source" in str(call(recipe, "--source", "bass").exception)
+
+
 def test_processes_must_be_positive(recipe):
     assert call(recipe, "--processes", 0).exit_code == 2

@@ -46,6 +46,24 @@ def test_a_recipe_is_a_value_or_a_function(tmp_path, ending):
     assert load_recipe(write(tmp_path, SOURCE + ending)).sample_rate == 8000
 
 
+NAMED = "def recipe(*, source, data=()):\n    return Recipe(**vars(made) | {'sample_rate': len(source)})"
+
+
+def test_a_function_takes_settings_by_name(tmp_path):
+    path = write(tmp_path, SOURCE + NAMED)
+    assert load_recipe(path, settings={"source": "bass"}).sample_rate == 4
+    with pytest.raises(RecipeError, match="this recipe needs --source: add it"):
+        load_recipe(path)
+    with pytest.raises(RecipeError, match="this recipe takes no --size: it takes --source, --data"):
+        load_recipe(path, settings={"source": "bass", "size": "small"})
+
+
+@pytest.mark.parametrize("ending", ["recipe = made", "def recipe():\n    return made"])
+def test_settings_that_nobody_takes_are_refused(tmp_path, ending):
+    with pytest.raises(RecipeError, match="this recipe takes no --source: it takes none"):
+        load_recipe(write(tmp_path, SOURCE + ending), settings={"source": "bass"})
+
+
 def test_recipes_may_define_dataclasses(tmp_path):
     text = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
     text += SOURCE + "@dataclass\nclass Own:\n    n: int\nrecipe = made"

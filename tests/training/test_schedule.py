@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unbraid.errors import RecipeError
-from unbraid.training.schedule import Decay, Plateau, PlateauState, Schedule, cosine, linear
+from unbraid.training.schedule import Decay, Plateau, PlateauState, Schedule, Staircase, cosine, linear
 
 
 def test_warm_up_begins_at_zero_and_reaches_the_peak():
@@ -77,3 +77,11 @@ def test_plateau_looks_away_until_the_kept_epochs_are_over():
         state = state.observe(1.0, epoch=epoch, plateau=plateau)
     assert state.scale == 0.5
     assert Schedule(peak=1.0, warmup_steps=0).learning_rate(9, scale=state.scale) == 0.5
+
+
+def test_a_staircase_drops_the_rate():
+    schedule = Schedule(peak=1.0, warmup_steps=10, staircase=Staircase(factor=0.3, steps=100))
+    assert [schedule.learning_rate(step) for step in (5, 99, 100, 199)] == pytest.approx([0.5, 1.0, 0.3, 0.3])
+    assert schedule.learning_rate(200, scale=0.5) == pytest.approx(0.045)
+    with pytest.raises(RecipeError, match="staircase needs a positive factor"):
+        Staircase(factor=0.0, steps=1)

@@ -12,7 +12,10 @@ def export(
     recipe: Annotated[Path, typer.Argument(help="The run's recipe, such as recipes/tuss_small.py.")],
     *,
     out: Annotated[Path, typer.Option("-o", "--out", help="File to write, ending in .safetensors.")],
-    run: Annotated[Path | None, typer.Option(help="Folder of the run. [default: runs/RECIPE]")] = None,
+    source: Annotated[str | None, typer.Option(help="What a prior is of, as it was told to train.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Folder of the run. [default: runs/RECIPE, or runs/RECIPE-SOURCE]")
+    ] = None,
     best: Annotated[
         int, typer.Option(min=0, help="Average so many of the best epochs; 0 takes the last checkpoint.")
     ] = 0,
@@ -23,8 +26,9 @@ def export(
     from unbraid.training.export import export_run
     from unbraid.training.recipe import load_recipe
 
-    folder = run or Path("runs") / recipe.stem
-    digest = export_run(load_recipe(recipe), folder, out, n_best=best, half=half, card=_read_card(card))
+    made = load_recipe(recipe, settings={"source": source} if source else {})
+    folder = run or Path("runs") / (f"{recipe.stem}-{source}" if source else recipe.stem)
+    digest = export_run(made, folder, out, n_best=best, half=half, card=_read_card(card))
     typer.echo(f"{out}: {out.stat().st_size} bytes, SHA-256 {digest}")
 
 

@@ -18,13 +18,21 @@ if TYPE_CHECKING:
     from unbraid.training.recipe import Recipe
 
 
-def train(
+def train(  # noqa: PLR0913 - one parameter per option
     recipe: Annotated[Path, typer.Argument(help="Python file that names `recipe`, such as recipes/tuss_small.py.")],
     *,
+    source: Annotated[
+        str | None, typer.Option(help="What a prior is of, such as guitar; for recipes of priors.")
+    ] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="Folder of recordings to train with; may be repeated. For such recipes.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes, with a checkpoint.")] = None,
     steps: Annotated[int | None, typer.Option(help="End the run at this step, instead of the recipe's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or begin it.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run. [default: runs/RECIPE]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run. [default: runs/RECIPE, or runs/RECIPE-SOURCE]")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[
         Literal["fp32", "bf16"] | None, typer.Option(help="Arithmetic of the network, instead of the recipe's.")
@@ -39,10 +47,11 @@ def train(
     from unbraid.training.loop import train as run
     from unbraid.training.recipe import load_recipe
 
-    folder = out or Path("runs") / recipe.stem
+    settings = {name: value for name, value in (("source", source), ("data", data)) if value}
+    folder = out or Path("runs") / (f"{recipe.stem}-{source}" if source else recipe.stem)
     keep_freed_memory()
     console = Console(highlight=False)
-    made = _override(load_recipe(recipe), steps=steps, precision=precision)
+    made = _override(load_recipe(recipe, settings=settings), steps=steps, precision=precision)
     with _display(console) as report:
         place = Place(device=device, n_processes=processes)
         outcome = run(made, folder, minutes=minutes, resume=resume, place=place, report=report)

@@ -217,12 +217,15 @@ class Prior(nn.Module):
         return unsqueeze(z, self.config.n_squeeze), total
 
     @torch.no_grad()
-    def initialize(self, features: Tensor, lengths: Tensor | None = None) -> None:
-        """Let every block begin with whitened channels of one batch; to be called once, before training."""
+    def initialize(self, features: Tensor, lengths: Tensor | None = None, *, variance_floor: float = 0.0) -> None:
+        """Let every block begin with whitened channels of one batch; to be called once, before training.
+
+        Channels whose variance is below ``variance_floor`` times the mean of all are scaled as if they had that.
+        """
         x, mask = self._squeeze(features, lengths)
         for block in self.blocks:
             assert isinstance(block, Block)
-            block.norm.initialize(x, mask)
+            block.norm.initialize(x, mask, variance_floor=variance_floor)
             x, _ = block(x, mask)
 
     @torch.no_grad()

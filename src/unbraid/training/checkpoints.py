@@ -28,6 +28,7 @@ from unbraid.training.schedule import PlateauState
 
 LAST = "last.safetensors"
 BEST = "best"
+CARD = "card.json"
 FORMAT = "unbraid checkpoint 1"
 GROUPS: tuple[Literal["weights", "average", "optimizer", "random"], ...] = ("weights", "average", "optimizer", "random")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from unbraid.errors import RecipeError
 from unbraid.models.separator import Separator
 from unbraid.training.averaging import mean_weights
-from unbraid.training.checkpoints import LAST, best_files, load_checkpoint, load_weights
+from unbraid.training.checkpoints import CARD, LAST, best_files, load_checkpoint, load_weights
 from unbraid.training.recipe import Recipe
 from unbraid.zoo import save_weights
 
@@ -33,7 +34,7 @@ def export_run(
         n_best: average so many of the best epochs, as TUSS does with five; 0 takes the last checkpoint (the
             moving average if the recipe keeps one).
         half: store matrices as float16.
-        card: what a reader should know; steps, seconds of audio, and seed are added.
+        card: what a reader should know; what the recipe knew of the run, steps, seconds of audio, and seed are added.
 
     Raises:
         RecipeError: if the run has no such weights, or they are of another network than the recipe's.
@@ -55,4 +56,7 @@ def export_run(
         "seed": recipe.seed,
         "averaged_epochs": n_best,
     }
-    return save_weights(model, out, card={**(card or {}), **facts}, dtype=torch.float16 if half else torch.float32)
+    known = json.loads((folder / CARD).read_text(encoding="utf-8")) if (folder / CARD).is_file() else {}
+    return save_weights(
+        model, out, card={**known, **(card or {}), **facts}, dtype=torch.float16 if half else torch.float32
+    )

@@ -7,6 +7,7 @@ resumed equals one that never was, to the bit, unless its learning rate follows 
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 import time
@@ -24,6 +25,7 @@ from unbraid.errors import RecipeError
 from unbraid.training.averaging import MovingAverage
 from unbraid.training.checkpoints import (
     BEST,
+    CARD,
     LAST,
     Checkpoint,
     Epoch,
@@ -114,6 +116,8 @@ def train(
         run = Run(recipe, folder, fabric, report)
         if (folder / LAST).exists():
             run.restore(load_checkpoint(folder / LAST))
+        else:
+            run.prepare()
         fabric.barrier()  # nobody writes before everyone has read
         with stop_signals() as stopped:
             return run.go(math.inf if minutes is None else 60 * minutes, stopped)
@@ -195,6 +199,16 @@ class Run:
         self.skipped_in_a_row = 0
         self.saved_at = time.monotonic()
         torch.manual_seed(recipe.seed + fabric.global_rank)
+
+    def prepare(self) -> None:
+        """Do what the recipe wants to be done before the first step of all, and keep what is to be known of the run."""
+        if self.recipe.card and self.fabric.is_global_zero:
+            (self.folder / CARD).write_text(json.dumps(dict(self.recipe.card)), encoding="utf-8")
+        if self.recipe.prepare is None:
+            return
+        self.recipe.prepare(self.model, self.source)
+        if self.recipe.average is not None:
+            self.average = MovingAverage(self.model, self.recipe.average)
 
     def go(self, seconds: float, stopped: Callable[[], bool]) -> Outcome:
         """Train for so many seconds, to the end of the recipe, or until stopped; then save."""

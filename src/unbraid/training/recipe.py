@@ -2,16 +2,18 @@
 
     recipe = Recipe(model=..., batches=..., loss=..., sample_rate=44100)
 
-or a function `recipe()` that returns one.
+or a function `recipe()` that returns one; what it takes by name is asked for on the command line.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -42,6 +44,7 @@ class BatchSource(Protocol):
 
 
 Scores = Mapping[str, Sequence[float]]
+PrepareFunction = Callable[[nn.Module, BatchSource], None]
 LossFunction = Callable[[nn.Module, Any], tuple[Tensor, Mapping[str, Tensor | float]]]
 ScoreFunction = Callable[[nn.Module, Any], Scores]
 
@@ -79,6 +82,8 @@ class Recipe:
         batches: builds the endless training data.
         loss: loss of one batch, a scalar, and numbers to log.
         sample_rate: of the mixtures, in hertz.
+        prepare: what is done to the network once, before the first step of a run, with the training data.
+        card: what a reader of the weights should know, as JSON values.
         steps: where the run ends; None trains until it is stopped, or to the end of the schedule's decay.
         accumulation: batches per step.
         optimizer: settings of AdamW.
@@ -105,6 +110,8 @@ class Recipe:
     batches: Callable[[], BatchSource]
     loss: LossFunction
     sample_rate: int
+    prepare: PrepareFunction | None = None
+    card: Mapping[str, object] = field(default_factory=dict)
     steps: int | None = None
     accumulation: int = 1
     optimizer: AdamW = field(default_factory=AdamW)
@@ -137,19 +144,41 @@ class Recipe:
             raise RecipeError("a plateau needs a validation to look at: give both or neither")
 
 
-def load_recipe(path: Path) -> Recipe:
+def load_recipe(path: Path, *, settings: Mapping[str, Any] | None = None) -> Recipe:
     """Run a recipe file and return its recipe.
 
+    Args:
+        path: of the file.
+        settings: what a recipe that is a function takes, by name: ``def recipe(*, source: str) -> Recipe``.
+
     Raises:
-        RecipeError: if there is no such file, it fails, or it names no recipe.
+        RecipeError: if there is no such file, it fails, it names no recipe, or takes other settings.
     """
     if not path.is_file():
         raise RecipeError(f"{path}: there is no such recipe: give the path of a Python file")
     found = getattr(_run_file(path), "recipe", None)
-    made = _call(found, path) if callable(found) else found
+    settings = dict(settings or {})
+    _check_settings(found, settings, path)
+    made = _call(partial(found, **settings), path) if callable(found) else found
     if not isinstance(made, Recipe):
         raise RecipeError(f"{path}: names no recipe: write `recipe = Recipe(...)` or `def recipe() -> Recipe`")
     return made
+
+
+def _check_settings(found: object, settings: Mapping[str, Any], path: Path) -> None:
+    """Refuse settings that a recipe does not take, and the lack of those that it needs."""
+    parameters = inspect.signature(found).parameters if callable(found) else {}
+    foreign = [name for name in settings if name not in parameters]
+    if foreign:
+        takes = f"it takes {_options(parameters)}" if parameters else "it takes none"
+        raise RecipeError(f"{path}: this recipe takes no {_options(foreign)}: {takes}")
+    needed = [name for name, one in parameters.items() if one.default is one.empty and name not in settings]
+    if needed:
+        raise RecipeError(f"{path}: this recipe needs {_options(needed)}: add it")
+
+
+def _options(names: Iterable[str]) -> str:
+    return ", ".join(f"--{name}" for name in names)
 
 
 def _run_file(path: Path) -> ModuleType:

@@ -116,6 +116,33 @@ class PlateauState:
 
 
 @dataclass(frozen=True)
+class Staircase:
+    """A drop of the learning rate after every so many steps.
+
+    Raises:
+        RecipeError: if a value is not positive.
+    """
+
+    factor: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        if self.factor <= 0 or self.steps < 1:
+            raise RecipeError(
+                f"a staircase needs a positive factor and 1 step or more, got {self.factor}, {self.steps}"
+            )
+
+    def scale(self, step: int) -> float:
+        """Return what is left of the rate.
+
+        Example:
+            >>> Staircase(factor=0.5, steps=100).scale(250)
+            0.25
+        """
+        return self.factor ** (step // self.steps)
+
+
+@dataclass(frozen=True)
 class Schedule:
     """How the learning rate changes over a run.
 
@@ -124,12 +151,14 @@ class Schedule:
         warmup_steps: length of the linear warm-up; the first step has rate 0.
         plateau: drops on a plateau, or None.
         decay: decay to zero, or None.
+        staircase: drops after numbers of steps, or None.
     """
 
     peak: float = 1e-3
     warmup_steps: int = 10_000
     plateau: Plateau | None = None
     decay: Decay | None = None
+    staircase: Staircase | None = None
 
     def __post_init__(self) -> None:
         if self.peak <= 0 or self.warmup_steps < 0:
@@ -148,6 +177,7 @@ class Schedule:
             0.0005
         """
         warm = 1.0 if step >= self.warmup_steps else step / self.warmup_steps
+        scale *= 1.0 if self.staircase is None else self.staircase.scale(step)
         return self.peak * warm * scale * (1.0 if self.decay is None else self.decay.factor(step, seconds))
 
     def is_over(self, step: int, *, seconds: float) -> bool:

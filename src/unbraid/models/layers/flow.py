@@ -89,9 +89,10 @@ class NormedConv1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[B, n_inputs, T]`` to ``[B, n_outputs, T]``."""
-        return functional.conv1d(x, self._filters(), self.bias, padding=self.padding, dilation=self.dilation)
+        return functional.conv1d(x, self.filters(), self.bias, padding=self.padding, dilation=self.dilation)
 
-    def _filters(self) -> Tensor:
+    def filters(self) -> Tensor:
+        """Return the filters ``[n_outputs, n_inputs, kernel_size]``."""
         sources = (self.length, self.direction)
         if self.length.requires_grad or any(source.is_inference() for source in sources):
             return self._combine()
@@ -122,12 +123,16 @@ class ActNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, n_channels, 1))
 
     @torch.no_grad()
-    def initialize(self, x: Tensor, mask: Tensor | None = None) -> None:
-        """Let every channel of ``[B, C, T]`` come out with mean 0 and variance 1, over the frames that count."""
+    def initialize(self, x: Tensor, mask: Tensor | None = None, *, variance_floor: float = 0.0) -> None:
+        """Let every channel of ``[B, C, T]`` come out with mean 0 and variance 1, over the frames that count.
+
+        Channels whose variance is below so many times the mean of all are scaled as if they had that.
+        """
         n_frames = count_frames(x, mask).sum()
         mean = apply_mask(x, mask).sum(dim=(0, 2), keepdim=True) / n_frames
         variance = apply_mask((x - mean).square(), mask).sum(dim=(0, 2), keepdim=True) / n_frames
-        self.log_scale.copy_(-0.5 * variance.clamp_min(SMALLEST_VARIANCE).log())
+        smallest = (variance_floor * variance.mean()).clamp_min(SMALLEST_VARIANCE)
+        self.log_scale.copy_(-0.5 * variance.clamp_min(smallest).log())
         self.bias.copy_(-mean * self.log_scale.exp())
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Moved:
@@ -162,7 +167,7 @@ class GroupedMix(nn.Module):
         weight = torch.linalg.qr(torch.randn(n_split, n_split)).Q
         signs = torch.ones(n_split)
         signs[0] = torch.linalg.det(weight).sign()
-        self.weight = nn.Parameter(weight * signs)
+        self.weight = nn.Parameter((weight * signs).contiguous())  # in the order in which checkpoints hold moments
         self.n_split = n_split
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Moved:
