@@ -45,7 +45,7 @@ def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
         if not streams:
             raise AudioReadError(f"{path}: there is no sound track in this file")
         ends = _ends(container, streams)
-        found = []
+        found: list[SoundTrack] = []
         for stream, end in zip(streams, ends, strict=True):
             rate = int(stream.codec_context.sample_rate)
             if _counts_samples(stream) and end:

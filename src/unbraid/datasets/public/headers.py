@@ -90,7 +90,10 @@ def streams_of(paths: Iterable[Path], *, dataset: str) -> dict[Path, tuple[Recor
 
 def recordings(path: Path, headers: Sequence[Header]) -> tuple[Recording, ...]:
     """Return the streams of a file, whose headers are known, as recordings."""
-    return tuple(Recording(path, *astuple(header), stream=number) for number, header in enumerate(headers))
+    return tuple(
+        Recording(path, header.sample_rate, header.n_samples, header.n_channels, stream=number)
+        for number, header in enumerate(headers)
+    )
 
 
 def survey(paths: Iterable[Path]) -> Survey:
