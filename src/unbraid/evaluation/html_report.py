@@ -88,7 +88,7 @@ def _figures(records: Sequence[Record], score: str, marks: Marks) -> str:
                 box_plot(boxes, unit=unit, title=f"{title}: all values of {unit}"),
                 bar_chart(bars, unit=unit, title=f"{title}: mean {unit}"),
             )
-            drawn.append(f"<h3>{escape(title)}</h3>\n" + "\n".join(f'<div class="wide">{plot}</div>' for plot in plots))
+            drawn.append(f"<h3>{escape(title)}</h3>\n" + f'<div class="wide plots">{"".join(plots)}</div>')
     if not drawn:
         return ""
     note = (

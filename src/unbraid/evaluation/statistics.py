@@ -19,7 +19,7 @@ N_DRAWS = 20_000
 def wilcoxon_signed_rank(differences: Sequence[float]) -> float:
     """Return the two-sided p-value of Wilcoxon's signed-rank test.
 
-    Differences of zero are left out. Up to 25 differences without ties the distribution is exact, else normal with
+    Differences of zero are left out. Up to 25 differences the distribution is exact, with ties too, else normal with
     corrections for ties and continuity. Source: Wilcoxon, "Individual comparisons by ranking methods", 1945; Pratt
     and Gibbons, "Concepts of nonparametric theory", 1981.
 
@@ -41,12 +41,12 @@ def wilcoxon_signed_rank(differences: Sequence[float]) -> float:
     positive = float(ranks[values > 0].sum())
     total = count * (count + 1) / 2
     least = min(positive, total - positive)
-    if count <= EXACT_RANKS and not ties.any():
-        ways = np.zeros(int(total) + 1, dtype=np.float64)  # of sums of ranks
+    if count <= EXACT_RANKS:
+        ways = np.zeros(round(2 * total) + 1, dtype=np.float64)  # of sums of doubled ranks, which are whole numbers
         ways[0] = 1
-        for rank in range(1, count + 1):
+        for rank in np.rint(2 * ranks).astype(int):
             ways[rank:] = ways[rank:] + ways[:-rank]
-        return min(1.0, 2 * float(ways[: int(least) + 1].sum()) / 2.0**count)
+        return min(1.0, 2 * float(ways[: round(2 * least) + 1].sum()) / 2.0**count)
     variance = count * (count + 1) * (2 * count + 1) / 24 - float((ties**3 - ties).sum()) / 48
     if variance <= 0:
         return 1.0
