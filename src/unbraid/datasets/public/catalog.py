@@ -24,11 +24,6 @@ from unbraid.datasets.public.vctk_demand import VCTK_DEMAND
 from unbraid.datasets.public.wham import WHAM, WHAMR
 from unbraid.datasets.public.wham_noise import WHAM_NOISE
 from unbraid.datasets.public.wsj0 import WSJ0
-from unbraid.datasets.public.vctk import VCTK, VCTK_080
-from unbraid.datasets.public.vctk_demand import VCTK_DEMAND
-from unbraid.datasets.public.wham import WHAM, WHAMR
-from unbraid.datasets.public.wham_noise import WHAM_NOISE
-from unbraid.datasets.public.wsj0 import WSJ0
 from unbraid.errors import DatasetError
 
 _MUSIC = (
