@@ -21,7 +21,8 @@ FLOORS = {
     "training": 6,
     "evaluation": 6,
     "explanation": 6,
-    "cli": 7,
+    "listening": 7,
+    "cli": 8,
 }
 EVERYONES = {"errors"}
 DOORS = {"__init__", "__main__"}

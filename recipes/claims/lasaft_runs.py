@@ -59,7 +59,10 @@ def _build(config: LasaftConfig) -> Lasaft:
 
 
 def lasaft_recipe(variant: Variant, *, packs: Path, seed: int, steps: int) -> Recipe:
-    """Return the run of a variant: the published loss and sampling; batches are the same for all variants of a seed."""
+    """Return the run of a variant: the published loss and sampling; batches are the same for all variants of a seed.
+
+    Version 1 normalizes its labels over the batch, so that one mixture at a time is too few.
+    """
     config = variant.config
     settings = StemSettings(
         sample_rate=SAMPLE_RATE, n_samples=round(config.segment * SAMPLE_RATE), p_other=variant.p_other or 0.0
@@ -67,7 +70,7 @@ def lasaft_recipe(variant: Variant, *, packs: Path, seed: int, steps: int) -> Re
     step = LasaftStep(by_label if variant.p_other is None else by_recording, relative=True)
     return Recipe(
         model=partial(_build, config),
-        batches=lambda: StemTrainingSet(stems(packs), settings, batch_size=1, seed=seed),
+        batches=lambda: StemTrainingSet(stems(packs), settings, batch_size=2, seed=seed),
         loss=step.loss,
         sample_rate=SAMPLE_RATE,
         steps=steps,

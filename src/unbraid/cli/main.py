@@ -19,6 +19,7 @@ from unbraid.cli.evaluate import evaluate
 from unbraid.cli.explain import explain
 from unbraid.cli.export import export
 from unbraid.cli.import_checkpoint import import_checkpoint
+from unbraid.cli.listen import listen
 from unbraid.cli.mask import mask
 from unbraid.cli.models import models
 from unbraid.cli.render import render
@@ -85,6 +86,7 @@ app.command(short_help="Turn a training run into a model.")(export)
 app.command(short_help="Make multitrack songs and sounds to train on.")(render)
 app.command(short_help="Score models where the true sources are known.")(evaluate)
 app.command(short_help="Compare two results of evaluate: differences, intervals, tests.")(compare)
+app.command(short_help="Make a listening test, and judge its answers.")(listen)
 app.command(short_help="Turn a published checkpoint into our format.")(import_checkpoint)
 app.command(short_help="Report what this machine has and lacks.")(doctor)
 
