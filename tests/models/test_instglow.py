@@ -13,12 +13,22 @@ from torch import Tensor
 from unbraid.audio.resample import resample
 from unbraid.audio.signal import Audio
 from unbraid.audio.stft import Stft
-from unbraid.errors import GuideError, ModelError
+from unbraid.errors import Cancelled, GuideError, ModelError
 from unbraid.guides.kinds import Label, Mask, Target
-from unbraid.models.instglow import PRESETS, Instglow, InstglowConfig, combine, preset, share, widen, with_phase
+from unbraid.models.instglow import (
+    PRESETS,
+    Instglow,
+    InstglowConfig,
+    Memory,
+    combine,
+    preset,
+    share,
+    widen,
+    with_phase,
+)
 from unbraid.models.instglow_network import PRIORS
 from unbraid.models.instglow_search import SEARCHES, SearchConfig
-from unbraid.separation import separate
+from unbraid.separation import Settings, separate
 
 QUICK = SearchConfig(learning_rate=0.1, n_iterations=25)
 
@@ -81,7 +91,7 @@ def test_only_what_is_asked_for_is_answered(model):
     both, _ = model(mixture, model.condition(targets("low", "high")))
     condition = model.condition(targets("high"))
     assert condition.names == ("my high",)
-    assert condition.crop(0.1, 0.2) is condition
+    assert condition.crop(0.1, 0.2).indices == condition.indices
     one, _ = model(mixture, condition)
     assert torch.equal(one[:, 0], both[:, 1])
 
@@ -100,6 +110,100 @@ def test_a_residual_may_stay(model):
     loud, _ = wanting(100 * mixture, wanting.condition(targets("low", "high")))
     assert float(loud.norm() / (100 * mixture).norm()) < 0.2  # far louder than what the priors expect
     assert float(stems.norm() / (0.3 * mixture).norm()) > 0.4
+
+
+def with_config(model: Instglow, **changes: object) -> Instglow:
+    """Return a copy with another config."""
+    made = Instglow(replace(model.config, **changes)).eval()
+    made.load_state_dict(model.state_dict())
+    return made
+
+
+def test_what_priors_leave_can_be_asked_for(model):
+    wanting = with_config(model, residual=True, search=replace(QUICK, n_iterations=1))
+    assert wanting.vocabulary == ("low", "high", "residual")
+    mixture = 100 * (tone(1000)[None, None] + tone(8000))
+    stems = wanting(mixture, wanting.condition(targets("residual", "low", "high"))).stems
+    assert float((stems.sum(dim=1) - mixture).norm() / mixture.norm()) < 1e-3
+    assert float((stems[:, 0] - mixture).norm() / mixture.norm()) < 0.2
+    with pytest.raises(GuideError, match="unknown label 'residual': this model has priors of low high"):
+        model.condition(targets("residual"))
+
+
+def test_one_prior_alone_leaves_the_rest(model):
+    alone = Instglow(InstglowConfig(names=("low",), priors=model.config.priors[:1], search=QUICK, segment=0.2)).eval()
+    alone.priors[0].load_state_dict(model.priors[0].state_dict())
+    low, high = tone(1000), tone(8000)
+    separation = separate((low + high)[None], targets("low"), model=alone, sample_rate=44100)
+    for stem, sound in ((separation.stems["my low"], low), (separation.residual, high)):
+        assert float((stem.samples - sound).square().sum() / sound.square().sum()) < 0.1
+
+
+def test_windows_begin_with_what_was_found_before(model):
+    song = torch.stack([tone(1000, 12000) + tone(8000, 12000)])
+    seen: list[list[float]] = []
+
+    def watch(progress):
+        if progress.iteration == 0:
+            seen.append([])
+        seen[-1].append(progress.objective)
+
+    watched = with_config(model, search=replace(QUICK, n_iterations=40))
+    watched.watch = watch
+    settings = Settings(overlap=0.5, batch_size=2)
+    separation = separate(song, targets("low"), model=watched, sample_rate=44100, settings=settings)
+    assert len(seen) == 2
+    assert len(seen[1]) == 40
+    assert seen[1][0] < 0.7 * seen[0][0]  # half of the window is known
+    assert seen[1][-1] < 0.1 * seen[0][0]
+    error = separation.stems["my low"].samples - tone(1000, 12000)
+    assert float(error.square().sum() / tone(1000, 12000).square().sum()) < 0.05
+    seen.clear()
+    condition = watched.condition(targets("low"))
+    for _ in range(2):  # windows of which nothing is known
+        watched(song[None, :, :8000], condition)
+    assert seen[0] == seen[1]
+
+
+def test_memory_is_of_the_window_before_alone():
+    memory, fresh = Memory(), torch.zeros(1, 1, 1, 4)
+    assert memory.recall(1.0, fresh, 1.0) is fresh
+    memory.keep(10.0, torch.arange(1.0, 5.0).view(1, 1, 1, 4))
+    assert memory.recall(12.4, fresh, 1.0).flatten().tolist() == [3, 4, 0, 0]
+    for start in (10.0, 0.0, 14.0):  # the same place again, another track, and no overlap
+        assert memory.recall(start, fresh, 1.0) is fresh
+    assert memory.recall(11.0, fresh[..., :2], 1.0).flatten().tolist() == [2, 3]
+    assert memory.recall(11.0, torch.zeros(1, 2, 1, 4), 1.0).shape == (1, 2, 1, 4)
+
+
+def test_a_watcher_can_stop_it(model):
+    def stop(progress):
+        assert progress.n_iterations == QUICK.n_iterations
+        raise Cancelled("enough")
+
+    watched = with_config(model)
+    watched.watch = stop
+    with pytest.raises(Cancelled):
+        separate(tone(1000)[None], targets("low"), model=watched, sample_rate=44100)
+
+
+def test_a_search_that_diverges_ends_the_separation(model):
+    spoiled = with_config(model)
+    with torch.no_grad():
+        spoiled.by_name["high"].blocks[0].norm.log_scale.fill_(-1000.0)
+    with pytest.raises(ModelError, match="diverged at the source high"):
+        separate(tone(1000)[None], targets("low"), model=spoiled, sample_rate=44100)
+
+
+def test_sources_may_share_as_their_powers_do(model):
+    torch.manual_seed(0)
+    mixture = tone(1000)[None, None] + 0.1 * torch.randn(1, 1, 3000)
+    answers = []
+    for exponent in (1.0, 3.0):
+        one = with_config(model, exponent=exponent, search=replace(QUICK, n_iterations=1))
+        answers.append(one(mixture, one.condition(targets("low", "high"))).stems)
+        assert float((answers[-1].sum(dim=1) - mixture).norm()) < 0.03 * float(mixture.norm())
+    assert not torch.allclose(*answers, atol=1e-5)
 
 
 def test_answers_are_the_same_every_time(model):
@@ -175,7 +279,9 @@ def test_other_configs_are_refused(values):
         ({"names": ()}, "different names"),
         ({"names": ("a", "a")}, "different names"),
         ({"names": ("a",)}, "2 priors need"),
-        ({"segment": 0.0}, "segment must be positive"),
+        ({"segment": 0.0}, "segment and exponent must be positive, got 0"),
+        ({"exponent": 0.0}, "segment and exponent must be positive"),
+        ({"names": ("a", "residual")}, "no prior can be called 'residual'"),
     ],
 )
 def test_impossible_configs_are_refused(values, words):
@@ -191,6 +297,10 @@ def test_shares():
     expected = torch.tensor([[0.375, 1.0, 0.0], [0.125, 0.0, 0.0]])[None, :, :, None]
     torch.testing.assert_close(share(sources, mixture=mixture), expected)
     assert torch.equal(widen(expected, 3), expected)
+    powers = torch.tensor([[0.9, 1.0, 0.0], [0.1, 0.0, 0.0]])[None, :, :, None]
+    torch.testing.assert_close(share(sources, exponent=2.0), powers)
+    explained = torch.tensor([0.5, 1.0, 0.0])[None, None, :, None]
+    torch.testing.assert_close(share(sources, mixture=mixture, exponent=2.0), powers * explained)
 
 
 def test_phases_are_those_of_the_mixture():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from unbraid.errors import Cancelled, ModelError, SettingsError
 from unbraid.models.instglow_network import Prior, PriorConfig
-from unbraid.models.instglow_search import FIRST_MASKED, SEARCHES, SearchConfig, search
+from unbraid.models.instglow_search import FIRST_MASKED, SEARCHES, SearchConfig, misfit, search
 
 CONFIG = PriorConfig(n_fft=16, hop_length=4, n_channels=10, n_blocks=1, n_hidden=4, kernel_size=3, n_layers=2)
 
@@ -112,9 +113,49 @@ def test_nothing_is_modified(priors, mixture):
 
 def test_it_works_where_nobody_asks_for_gradients(priors, mixture):
     expected = search(priors, mixture, config=SearchConfig(n_iterations=5)).sources
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.inference_mode():
         found = search(priors, mixture + 0, config=SearchConfig(n_iterations=5)).sources
     assert torch.equal(found, expected)
+
+
+def test_products_may_be_in_bfloat16(priors, mixture):
+    config = SearchConfig(n_iterations=20)
+    wide = search(priors, mixture, config=config)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        narrow = search(priors, mixture, config=config)
+    assert narrow.sources.dtype == torch.float32
+    assert not torch.equal(narrow.sources, wide.sources)
+    assert narrow.objectives[-1] == pytest.approx(wide.objectives[-1], rel=0.02)
+    assert float((narrow.sources - wide.sources).norm() / wide.sources.norm()) < 0.02
+
+
+def test_memory_for_one_prior_brings_the_same(priors, mixture):
+    for name in ("mle", "map"):
+        config = replace(SEARCHES[name], n_iterations=4)
+        plain, frugal = (
+            search(priors, mixture, config=replace(config, recompute=recompute), generator=seeded())
+            for recompute in (False, True)
+        )
+        assert torch.equal(frugal.sources, plain.sources)
+
+
+def test_steps_grow_smaller_along_half_a_cosine(priors, mixture):
+    config = SearchConfig(learning_rate=0.05, slowing=0.1, n_iterations=5)
+    assert [round(config.pace(number), 4) for number in range(5)] == [1.0, 0.8682, 0.55, 0.2318, 0.1]
+    seen = []
+    search(priors, mixture, config=config, watch=lambda now: seen.append(now.latents))
+    steps = [float((after - before).abs().median()) for before, after in pairwise(seen)]
+    assert steps == sorted(steps, reverse=True)
+    assert steps[0] == pytest.approx(0.05, rel=0.01)  # the first step of Adam
+
+
+def test_a_power_lets_quiet_bins_count():
+    heard = torch.tensor([1.0, 0.01]).view(1, 2, 1)
+    for power, ratio in ((1.0, 1.0), (0.5, 10.0)):
+        data, total, gradient = misfit(2 * heard[None], heard, None, power=power, n_bins=2)
+        assert total.flatten().tolist() == pytest.approx([2.0, 0.02])
+        assert float(data) > 0
+        assert float(gradient[0, 0, 1] / gradient[0, 0, 0]) == pytest.approx(ratio, rel=1e-3)
 
 
 def test_it_can_begin_where_another_ended(priors, mixture):
@@ -205,6 +246,8 @@ def test_shapes_must_fit(priors, mixture):
         ({"tolerance": float("inf")}, "tolerance"),
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"n_iterations": 0}, "n_iterations"),
+        ({"power": 0.0}, "power 0.0 and slowing 1.0 must be parts of 1"),
+        ({"slowing": 1.5}, "slowing 1.5"),
     ],
 )
 def test_impossible_settings_are_refused(values, words):

@@ -27,6 +27,7 @@ from unbraid.models.separator import Condition, Estimates, Separator
 
 BAND = 2  # the mixture's rate in multiples of the priors'
 EPS = 1e-8
+RESIDUAL = "residual"
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,14 @@ class InstglowConfig:
         names: of the sources.
         priors: the shape of each.
         search: for their latents.
-        residual: what the priors leave of a magnitude belongs to no source; otherwise they share all of it, save where
-            none of them has any.
+        residual: what the priors leave of a magnitude belongs to a source without a prior, the label ``"residual"``;
+            otherwise they share all of it, save where none of them has any. One prior alone always leaves the rest.
+        exponent: of the magnitudes by which sources share a bin; 1 as published with its last step, 2 as powers do.
         segment: of a window, in seconds.
 
     Raises:
-        ModelError: if there is no prior, or a name is missing or not the only one of its kind.
+        ModelError: if there is no prior, a name is missing or not the only one of its kind, or a number is out of
+            range.
 
     Example:
         >>> InstglowConfig(names=("guitar",), priors=(PRIORS["small"],)).search.n_iterations
@@ -53,13 +56,21 @@ class InstglowConfig:
     priors: tuple[PriorConfig, ...]
     search: SearchConfig = field(default_factory=SearchConfig)
     residual: bool = False
+    exponent: float = 1.0
     segment: float = 10.0
 
     def __post_init__(self) -> None:
         if not self.names or len(self.names) != len(self.priors) or len(set(self.names)) < len(self.names):
             raise ModelError(f"{len(self.priors)} priors need as many different names, got {list(self.names)}")
-        if self.segment <= 0:
-            raise ModelError(f"segment must be positive, got {self.segment}")
+        if RESIDUAL in self.names:
+            raise ModelError(f"no prior can be called {RESIDUAL!r}: that is what priors leave")
+        if self.segment <= 0 or self.exponent <= 0:
+            raise ModelError(f"segment and exponent must be positive, got {self.segment}, {self.exponent}")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What can be asked for."""
+        return (*self.names, RESIDUAL) if self.residual else self.names
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> InstglowConfig:
@@ -76,25 +87,62 @@ class InstglowConfig:
             raise ModelError(f"this is not the config of InstGlow: {error}") from error
 
 
-@dataclass(frozen=True)
+class Memory:
+    """Latents of the window before, with which the next one of the same track begins where the two overlap."""
+
+    def __init__(self) -> None:
+        self._start = 0.0
+        self._latents: Tensor | None = None
+
+    def keep(self, start: float, latents: Tensor) -> None:
+        """Keep the latents ``[1, S, C, T]`` of a window that begins at so many seconds."""
+        self._start, self._latents = start, latents
+
+    def recall(self, start: float, fresh: Tensor, frames_per_second: float) -> Tensor:
+        """Return latents ``[1, S, C, T]`` to begin with: known ones, and fresh ones of that shape where none are known.
+
+        Example:
+            >>> memory = Memory()
+            >>> memory.keep(0.0, torch.tensor([1.0, 2.0, 3.0]).view(1, 1, 1, 3))
+            >>> memory.recall(2.0, torch.zeros(1, 1, 1, 3), 1.0).flatten()
+            tensor([3., 0., 0.])
+        """
+        known, offset = self._latents, round((start - self._start) * frames_per_second)
+        if known is None or known.shape[:3] != fresh.shape[:3] or not 0 < offset < known.shape[3]:
+            return fresh
+        n_known = min(known.shape[3] - offset, fresh.shape[3])
+        return torch.cat([known[..., offset : offset + n_known], fresh[..., n_known:]], dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
 class InstglowCondition:
-    """The targets of one track: names of the outputs, and which prior each of them is of."""
+    """The targets of one track: names of the outputs, and which prior each of them is of.
+
+    Windows come in order, and each begins with what was found at the end of the one before. One whose beginning (in
+    seconds) is not known neither begins so nor is remembered.
+    """
 
     names: tuple[str, ...]
     indices: tuple[int, ...]
     groups: tuple[tuple[int, ...], ...] = ()
+    memory: Memory = field(default_factory=Memory)
+    start: float | None = None
 
     def crop(self, start: float, stop: float) -> InstglowCondition:
-        """Return itself: priors hold for the whole track."""
-        del start, stop
-        return self
+        """Return what holds for a window: the same, with its beginning."""
+        del stop
+        return replace(self, start=start)
 
 
 class Instglow(Separator):
     """The separator: windows of any channels in, stems out; inside, magnitudes of the channels' mean at half the rate.
 
     All priors take part, whichever sources are asked for. Nothing is normalized: the priors know how loud their sources
-    are. A window of pure silence is answered with silence.
+    are. A window of pure silence is answered with silence. Accompaniment is a prior of its own, or the sum of the stems
+    that are not vocals.
+
+    Attributes:
+        watch: is told of every iteration of every window; an exception that it raises ends the separation.
 
     Example:
         >>> model = Instglow(PRESETS["instglow-debug"]).eval()
@@ -112,9 +160,10 @@ class Instglow(Separator):
         self.sample_rate = BAND * shape.sample_rate
         self.segment = config.segment
         self.step = BAND * shape.hop_length * shape.n_squeeze
-        self.vocabulary = config.names
+        self.vocabulary = config.labels
         self.accepts = frozenset({Label})
         self.stft = Stft(BAND * shape.n_fft, BAND * shape.hop_length, window="hann", reflect=True)
+        self.watch: Watcher | None = None
 
     @property
     def by_name(self) -> dict[str, Prior]:
@@ -147,8 +196,16 @@ class Instglow(Separator):
             return Estimates(mixture.new_zeros(len(mixture), len(condition.indices), *mixture.shape[1:]), None)
         spectrogram = self.stft(functional.pad(mixture.float(), (0, self._spare(n_samples))))  # [B, C, G, T]
         magnitude = spectrogram.mean(dim=1).abs()[:, : shape.n_bins] / BAND
-        sources = self.search(magnitude).sources[:, :, : shape.n_bins]
-        shares = share(sources, mixture=magnitude if self.config.residual else None)
+        found = self.search(magnitude, start=self._recall(condition, magnitude), watch=self.watch)
+        if condition.start is not None and len(mixture) == 1:
+            condition.memory.keep(condition.start, found.latents)
+        leaves_rest = self.config.residual or len(self.config.names) == 1
+        shares = share(
+            found.sources[:, :, : shape.n_bins],
+            mixture=magnitude if leaves_rest else None,
+            exponent=self.config.exponent,
+        )
+        shares = torch.cat([shares, 1 - shares.sum(dim=1, keepdim=True)], dim=1)  # the last one is the residual
         masks = widen(shares[:, list(condition.indices)], spectrogram.shape[-2])[:, :, None]  # [B, S, 1, G, T]
         return Estimates(self.stft.inverse(masks * spectrogram[:, None])[..., :n_samples], None)
 
@@ -167,6 +224,16 @@ class Instglow(Separator):
         if generator is None:
             generator = torch.Generator().manual_seed(0)
         return search(self.by_name, magnitude, config=self.config.search, start=start, generator=generator, watch=watch)
+
+    def _recall(self, condition: InstglowCondition, magnitude: Tensor) -> Tensor | None:
+        """Return what the search of one window begins with, if its place in the track is known."""
+        if condition.start is None or len(magnitude) > 1:
+            return None
+        shape, spread = self.config.priors[0], self.config.search.spread
+        fresh = spread * torch.randn(
+            1, len(self.config.names), shape.n_channels, magnitude.shape[-1], generator=torch.Generator().manual_seed(0)
+        )
+        return condition.memory.recall(condition.start, fresh.to(magnitude), self.sample_rate / self.stft.hop_length)
 
     def _spare(self, n_samples: int) -> int:
         """Return how many zeros fill the last squeezed frame."""
@@ -212,13 +279,14 @@ def combine(separators: Sequence[Instglow], *, search_config: SearchConfig | Non
     return model.train(separators[0].training)
 
 
-def share(sources: Tensor, *, mixture: Tensor | None = None) -> Tensor:
+def share(sources: Tensor, *, mixture: Tensor | None = None, exponent: float = 1.0) -> Tensor:
     """Return the part ``[B, S, F, T]``, 0 to 1, that each source has in every bin; what is below zero has none.
 
     Args:
         sources: magnitudes ``[B, S, F, T]``.
         mixture: magnitudes ``[B, F, T]``: where the sources are less, the rest is nobody's; None leaves no rest, save
             where all are silent.
+        exponent: sources share what they have together as their magnitudes to this power.
 
     Example:
         >>> share(torch.tensor([3.0, 1.0, -1.0]).view(1, 3, 1, 1)).flatten()
@@ -226,9 +294,11 @@ def share(sources: Tensor, *, mixture: Tensor | None = None) -> Tensor:
     """
     sources = sources.clamp_min(0)
     total = sources.sum(dim=1, keepdim=True)
-    if mixture is not None:
-        total = torch.maximum(total, mixture[:, None])
-    return sources / (total + EPS)
+    if exponent == 1:
+        return sources / ((total if mixture is None else torch.maximum(total, mixture[:, None])) + EPS)
+    parts = (sources / (total + EPS)) ** exponent
+    parts = parts / parts.sum(dim=1, keepdim=True).clamp_min(EPS)
+    return parts if mixture is None else parts * (total / (torch.maximum(total, mixture[:, None]) + EPS))
 
 
 def widen(shares: Tensor, n_bins: int) -> Tensor:

@@ -9,52 +9,21 @@ Axes: B batch, S sources, F bins, C channels (bins and rows of zeros), T frames.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unbraid.errors import ModelError, SettingsError
-from unbraid.models.layers.flow import Moved
+from unbraid.models.instglow_decoder import Decoder, Tape
+from unbraid.models.instglow_network import Prior, PriorConfig
 
 SPACES = ("latent", "data")
 EPS = 1e-8
 FIRST_MASKED = 4  # iteration from which `SearchConfig.masked` holds
 PATIENCE = 10  # iterations over which the objective must fall by the tolerance
-
-
-class Hearing(Protocol):
-    """What a search must know of the spectrograms that a prior is of."""
-
-    @property
-    def n_bins(self) -> int:
-        """F."""
-        ...
-
-    @property
-    def front_end(self) -> tuple[int, ...]:
-        """Sample rate, n_fft, hop length, C, and frames that are squeezed into one."""
-        ...
-
-
-class SourcePrior(Protocol):
-    """What a search needs of a prior: `instglow_network.Prior` has it."""
-
-    @property
-    def config(self) -> Hearing:
-        """Its shape."""
-        ...
-
-    def features(self, magnitude: Tensor) -> Tensor:
-        """Make magnitudes ``[B, F, T]`` features ``[B, C, T]``."""
-        ...
-
-    def inverse(self, latents: Tensor, lengths: Tensor | None = None, *, recompute: bool = False) -> Moved:
-        """Turn latents ``[B, C, T]`` into features, and tell the log-determinant ``[B]``."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -67,12 +36,14 @@ class SearchConfig:
         data_weight: of the divergence between the mixture and the sum of the sources.
         spread: standard deviation of the latents at the beginning; 0 begins in the middle of every prior.
         learning_rate: of Adam.
+        slowing: the learning rate ends at this part of itself, along half a cosine; 1 keeps it.
+        power: of magnitudes, before the mixture and the sum of the sources are compared.
         n_iterations: at most so many.
         tolerance: ends the search when 10 iterations bring less than this part of all that the objective fell; 0 never.
         masked: from the fifth iteration on, a source that is quieter than the mixture in a frame, summed over bins, is
             made quieter still, by the ratio of the two.
         wiener: in the end, sources share the mixture as their magnitudes tell.
-        recompute: needs the memory of one block, and half as much time again.
+        recompute: needs the memory of one prior for gradients, not of all, and half as much time again.
 
     Raises:
         SettingsError: if a value is out of range.
@@ -87,6 +58,8 @@ class SearchConfig:
     data_weight: float = 1.0
     spread: float = 0.0
     learning_rate: float = 0.01
+    slowing: float = 1.0
+    power: float = 1.0
     n_iterations: int = 150
     tolerance: float = 0.0
     masked: bool = False
@@ -101,17 +74,40 @@ class SearchConfig:
                 raise SettingsError(f"{name} {getattr(self, name)} is out of range: use 0 or more")
         if not 0 < self.learning_rate < math.inf or self.n_iterations < 1:
             raise SettingsError("learning_rate must be above 0 and n_iterations at least 1")
+        if not 0 < self.power <= 1 or not 0 <= self.slowing <= 1:
+            raise SettingsError(f"power {self.power} and slowing {self.slowing} must be parts of 1")
+
+    def pace(self, iteration: int) -> float:
+        """Return which part of the learning rate an iteration has.
+
+        Example:
+            >>> SearchConfig(slowing=0.0, n_iterations=3).pace(1)
+            0.5
+        """
+        done = iteration / max(1, self.n_iterations - 1)
+        return self.slowing + (1 - self.slowing) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-class Progress(NamedTuple):
-    """What is known in an iteration, counted from 0: the objective, mean of all windows, and the latents it is of.
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """What is known in an iteration, counted from 0: the objective, mean of all windows.
 
-    The latents change with the next iteration: copy what shall be kept.
+    Args:
+        iteration: this one.
+        n_iterations: at most so many will there be.
+        objective: in nats per channel and frame, where nothing is weighed.
+        read: see ``latents``.
     """
 
     iteration: int
+    n_iterations: int
     objective: float
-    latents: Tensor
+    read: Callable[[], Tensor]
+
+    @property
+    def latents(self) -> Tensor:
+        """A copy ``[B, S, C, T]`` of those that the objective is of."""
+        return self.read()
 
 
 class Found(NamedTuple):
@@ -130,7 +126,7 @@ Watcher = Callable[[Progress], None]
 
 
 def search(
-    priors: Mapping[str, SourcePrior],
+    priors: Mapping[str, Prior],
     mixture: Tensor,
     *,
     config: SearchConfig,
@@ -141,7 +137,7 @@ def search(
     """Find the latents whose sources add up to a mixture.
 
     As published, the sources are those of the last iteration, not of one more step. Windows of a batch do not disturb
-    each other. Weights are left alone, and dropout is off meanwhile.
+    each other. Weights are left alone; matrix products are in bfloat16 where autocast asks for it.
 
     Args:
         priors: one of each source, by name, all on the same spectrograms.
@@ -156,7 +152,7 @@ def search(
         ModelError: if the search diverges, or priors or shapes do not fit together.
 
     Example:
-        >>> from unbraid.models.instglow_network import PRIORS, Prior
+        >>> from unbraid.models.instglow_network import PRIORS
         >>> priors = {"one": Prior(PRIORS["debug"]), "two": Prior(PRIORS["debug"])}
         >>> found = search(priors, torch.rand(1, 33, 8), config=SearchConfig(spread=0.1, n_iterations=3))
         >>> found.sources.shape, found.objectives[2] < found.objectives[0]
@@ -164,36 +160,97 @@ def search(
     """
     check_priors(priors)
     first, device = next(iter(priors.values())), mixture.device.type
-    with (
-        torch.inference_mode(mode=False),
-        torch.enable_grad(),
-        torch.autocast(device, enabled=False),
-        at_rest(priors),
-    ):
+    is_narrow = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.bfloat16
+    dtype = torch.bfloat16 if is_narrow else torch.float32
+    with torch.inference_mode(mode=False), torch.no_grad(), torch.autocast(device, enabled=False):
         heard = first.features(mixture).detach().float().abs().clone()
-        latents = begin(heard, len(priors), spread=config.spread, start=start, generator=generator)
-        optimizer = torch.optim.Adam([latents], lr=config.learning_rate)
+        begun = begin(heard, len(priors), spread=config.spread, start=start, generator=generator)
+        crowd = Crowd(list(priors.values()), begun, dtype=dtype, recompute=config.recompute)
+        optimizer = torch.optim.Adam([crowd.latents], lr=config.learning_rate, fused=True)
         objectives: list[float] = []
         for iteration in range(config.n_iterations):
             heard = heard + EPS
             loudness = heard.sum(dim=1, keepdim=True) if config.masked and iteration >= FIRST_MASKED else None
-            sources, costs = decode(priors, latents, config=config, loudness=loudness)
-            total = sources.sum(dim=1).abs() + EPS
-            objective = config.data_weight * divergence(heard, total, n_bins=first.config.n_bins)
-            if config.prior_weight:
-                objective = objective + config.prior_weight * costs
-            objectives.append(float(objective.detach().mean()))
+            sources, costs = crowd.decode(config.space)
+            data, total, gradient = misfit(sources, heard, loudness, power=config.power, n_bins=first.config.n_bins)
+            objective = float((config.data_weight * data + config.prior_weight * costs).mean())
+            objectives.append(objective)
             check_finite(objectives, list(priors), sources)
             if watch is not None:
-                watch(Progress(iteration, objectives[-1], latents.detach()))
+                watch(Progress(iteration, config.n_iterations, objective, crowd.read))
             if iteration == config.n_iterations - 1 or is_flat(objectives, config.tolerance):
                 break
-            (latents.grad,) = torch.autograd.grad(objective.sum(), latents)
+            crowd.step_back(config.data_weight * gradient, weight=config.prior_weight, space=config.space)
+            optimizer.param_groups[0]["lr"] = config.learning_rate * config.pace(iteration)
             optimizer.step()
-        sources = sources.detach()
+        sources = quiet(sources, loudness).transpose(0, 1)
         if config.wiener:
-            sources = sources / total.detach()[:, None] * heard[:, None]
-        return Found(sources, latents.detach(), tuple(objectives))
+            sources = sources / total[:, None] * heard[:, None]
+        return Found(sources, crowd.read(), tuple(objectives))
+
+
+class Crowd:
+    """The priors of a search with their latents, and memory for all that is computed in an iteration.
+
+    Args:
+        priors: at least one.
+        latents: to begin with, ``[B, S, C, T]``.
+        dtype: of matrix products.
+        recompute: whether to keep what the gradient of one prior needs, and not that of all.
+    """
+
+    def __init__(self, priors: list[Prior], latents: Tensor, *, dtype: torch.dtype, recompute: bool) -> None:
+        self.decoders = [Decoder(prior, dtype) for prior in priors]
+        n_windows, _, n_channels, n_frames = latents.shape
+        self.n_values = n_channels * n_frames
+        n_squeezed = n_frames // priors[0].config.n_squeeze
+        arranged = [
+            decoder.arrange(values) for decoder, values in zip(self.decoders, latents.unbind(dim=1), strict=True)
+        ]
+        self.latents = torch.stack(arranged)  # [S, B, C, T] in the layout of the decoders
+        self.latents.grad = torch.empty_like(self.latents)
+        self.recompute = recompute
+        tapes: dict[tuple[int, PriorConfig], Tape] = {}
+        self.tapes = []
+        for number, (decoder, prior) in enumerate(zip(self.decoders, priors, strict=True)):
+            key = (0 if recompute else number, prior.config)
+            if key not in tapes:
+                tapes[key] = decoder.tape(n_windows, n_squeezed)
+            self.tapes.append(tapes[key])
+        self.sources = torch.empty(len(priors), n_windows, n_channels, n_frames, device=latents.device)
+
+    def decode(self, space: str) -> tuple[Tensor, Tensor]:
+        """Return the sources ``[S, B, C, T]``, and the sum ``[B]`` of what the priors hold against them.
+
+        That is the negative log-likelihood in nats per channel and frame; in latent space, its part that depends on
+        the latents' length. The sources change with the next call.
+        """
+        costs = 0.5 * self.latents.square().sum(dim=(0, 2, 3))
+        for number, (decoder, tape) in enumerate(zip(self.decoders, self.tapes, strict=True)):
+            features, determinant = decoder.decode(self.latents[number], tape)
+            self.sources[number] = features
+            if space == "data":
+                costs = costs + determinant
+        constant = 0.5 * math.log(2 * math.pi) * len(self.decoders) if space == "data" else 0.0
+        return self.sources, costs / self.n_values + constant
+
+    def step_back(self, gradient: Tensor, *, weight: float, space: str) -> None:
+        """Turn the gradient with respect to the sources ``[S, B, C, T]`` into that of the latents, priors included."""
+        assert self.latents.grad is not None
+        each = weight / self.n_values
+        for number, (decoder, tape) in enumerate(zip(self.decoders, self.tapes, strict=True)):
+            if self.recompute and len(self.decoders) > 1:
+                decoder.decode(self.latents[number], tape)
+            determinant = each if space == "data" else 0.0
+            self.latents.grad[number] = decoder.gradient(gradient[number], tape, determinant=determinant)
+        if weight:
+            self.latents.grad.add_(self.latents, alpha=each)
+
+    def read(self) -> Tensor:
+        """Return a copy of the latents, ``[B, S, C, T]``."""
+        return torch.stack(
+            [decoder.restore(values) for decoder, values in zip(self.decoders, self.latents, strict=True)], dim=1
+        )
 
 
 def begin(
@@ -212,31 +269,38 @@ def begin(
         start = torch.zeros(shape)
     elif start is None:
         start = spread * torch.randn(shape, generator=generator)
-    return start.detach().to(heard).clone().requires_grad_()
+    return start.detach().to(heard).clone()
 
 
-def decode(
-    priors: Mapping[str, SourcePrior], latents: Tensor, *, config: SearchConfig, loudness: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Return the sources ``[B, S, C, T]`` of latents, and the sum ``[B]`` of what the priors hold against them.
+def misfit(
+    sources: Tensor, heard: Tensor, loudness: Tensor | None, *, power: float, n_bins: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return how far the sum of sources is from what was heard ``[B]``, that sum ``[B, C, T]``, and the gradient.
 
-    That is the negative log-likelihood in nats per channel and frame; in latent space, its part that depends on the
-    latents' length. Frames of a source are scaled by the ratio of their sum over bins to the loudness ``[B, 1, T]``, if
-    that is given, and more.
+    Args:
+        sources: ``[S, B, C, T]``.
+        heard: ``[B, C, T]``.
+        loudness: see `quiet`.
+        power: of magnitudes, before they are compared.
+        n_bins: rows that count.
     """
-    sources, costs = [], latents.new_zeros(len(latents))
-    for prior, values in zip(priors.values(), latents.unbind(dim=1), strict=True):
-        source, log_determinant = prior.inverse(values, recompute=config.recompute)
-        if loudness is not None:
-            own = source.sum(dim=1, keepdim=True)
-            source = source * (own / (torch.maximum(own, loudness) + EPS))
-        sources.append(source)
-        energy = 0.5 * values.square().sum(dim=(1, 2))
-        if config.space == "data":
-            costs = costs + (energy + log_determinant) / values[0].numel() + 0.5 * math.log(2 * math.pi)
-        else:
-            costs = costs + energy / values[0].numel()
-    return torch.stack(sources, dim=1), costs
+    sources = sources.detach().requires_grad_()
+    with torch.enable_grad():
+        total = quiet(sources, loudness).sum(dim=0).abs() + EPS
+        values = divergence(heard if power == 1 else heard**power, total if power == 1 else total**power, n_bins=n_bins)
+        (gradient,) = torch.autograd.grad(values.sum(), sources)
+    return values.detach(), total.detach(), gradient
+
+
+def quiet(sources: Tensor, loudness: Tensor | None) -> Tensor:
+    """Scale frames of sources ``[S, B, C, T]`` by the ratio of their sum over bins to the loudness ``[B, 1, T]``.
+
+    Without a loudness, and where they are louder, they stay as they are.
+    """
+    if loudness is None:
+        return sources
+    own = sources.sum(dim=2, keepdim=True)
+    return sources * (own / (torch.maximum(own, loudness) + EPS))
 
 
 def divergence(heard: Tensor, total: Tensor, *, n_bins: int) -> Tensor:
@@ -269,7 +333,7 @@ def check_finite(objectives: list[float], names: list[str], sources: Tensor) -> 
     """Raise ModelError if the search diverged, and say at which source."""
     if math.isfinite(objectives[-1]):
         return
-    spoiled = [name for name, source in zip(names, sources.unbind(dim=1), strict=True) if not source.isfinite().all()]
+    spoiled = [name for name, source in zip(names, sources, strict=True) if not source.isfinite().all()]
     where = f"at the source {', '.join(spoiled)} " if spoiled else ""
     raise ModelError(
         f"the search diverged {where}in iteration {len(objectives)}: "
@@ -277,7 +341,7 @@ def check_finite(objectives: list[float], names: list[str], sources: Tensor) -> 
     )
 
 
-def check_priors(priors: Mapping[str, SourcePrior]) -> None:
+def check_priors(priors: Mapping[str, Prior]) -> None:
     """Raise ModelError if priors cannot hear one mixture together."""
     if not priors:
         raise ModelError("a separation needs at least one prior: name those of the sources in the mixture")
@@ -289,23 +353,6 @@ def check_priors(priors: Mapping[str, SourcePrior]) -> None:
                 f"the priors {names[0]!r} and {name!r} hear different spectrograms (sample rate, n_fft, hop length, "
                 f"channels and squeeze are {one} and {other}): train one of them anew"
             )
-
-
-@contextmanager
-def at_rest(priors: Mapping[str, SourcePrior]) -> Iterator[None]:
-    """Turn dropout and gradients of weights off, and back as they were."""
-    modules = [prior for prior in priors.values() if isinstance(prior, nn.Module)]
-    weights = {weight: weight.requires_grad for module in modules for weight in module.parameters()}
-    modes = {module: module.training for module in modules}
-    try:
-        for module in modules:
-            module.eval().requires_grad_(requires_grad=False)
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.train(mode)
-        for weight, wanted in weights.items():
-            weight.requires_grad_(wanted)
 
 
 MLE = SearchConfig()
