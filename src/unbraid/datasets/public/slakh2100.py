@@ -24,11 +24,6 @@ from unbraid.errors import DatasetError
 SAMPLE_RATE = 44_100
 LAST = {"train": 1500, "validation": 1875, "test": 2100}  # number of the last track of each split
 SUFFIXES = (".flac", ".wav")
-INST_CLASSES = (
-    *("Piano", "Chromatic Percussion", "Organ", "Guitar", "Bass", "Strings", "Strings (continued)", "Brass", "Reed"),
-    *("Pipe", "Synth Lead", "Synth Pad", "Synth Effects", "Ethnic", "Percussive", "Sound Effects", "Drums"),
-)
-"""What ``inst_class`` says: the sixteen groups of eight programs of General MIDI in their order, and drums."""
 
 
 @dataclass(frozen=True)
