@@ -1,0 +1,125 @@
+/** The routes of the server, as functions. */
+
+import type { About, FileInfo, ModelInfo, SessionInfo, SoundInfo, TakeCode, TakeInfo, TakeRequest } from "./types.ts";
+
+/** What the server said is wrong, and what to do. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+async function answered(path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, { credentials: "same-origin", ...init });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError(0, "The server cannot be reached: start it again with “unbraid studio”; nothing is lost.");
+  }
+  if (response.ok) return response;
+  throw new ApiError(response.status, await messageOf(response));
+}
+
+async function messageOf(response: Response): Promise<string> {
+  try {
+    const body = (await response.json()) as { error?: { message?: string } };
+    if (body.error?.message) return sentence(body.error.message);
+  } catch {
+    // Not JSON: the status must do.
+  }
+  return `The server answered ${response.status}: try again, or look at its log.`;
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+async function json<T>(path: string, init?: RequestInit): Promise<T> {
+  return (await (await answered(path, init)).json()) as T;
+}
+
+function sent(method: string, body: unknown): RequestInit {
+  return { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+}
+
+export const getAbout = () => json<About>("/api/about");
+export const getModels = async () => listIn<ModelInfo>(await json("/api/models"), "models");
+export const getSessions = async () => listIn<SessionInfo>(await json("/api/sessions"), "sessions");
+export const createSession = (title: string) => json<SessionInfo>("/api/sessions", sent("POST", { title }));
+export const getSession = (id: string) => json<SessionInfo>(`/api/sessions/${id}`);
+export const changeSession = (id: string, change: { title?: string; page?: unknown }) =>
+  json<SessionInfo>(`/api/sessions/${id}`, sent("PATCH", change));
+export const deleteSession = (id: string) => answered(`/api/sessions/${id}`, { method: "DELETE" });
+export const addDemo = (session: string) => json<FileInfo>(`/api/sessions/${session}/demo`, { method: "POST" });
+export const addFromSound = (session: string, sound: string) =>
+  json<FileInfo>(`/api/sessions/${session}/files/from-sound`, sent("POST", { sound }));
+export const deleteFile = (id: string) => answered(`/api/files/${id}`, { method: "DELETE" });
+export const getSound = (id: string) => json<SoundInfo>(`/api/sounds/${id}`);
+export const getFileContent = async (id: string) => (await answered(`/api/files/${id}/content`)).arrayBuffer();
+
+export const createTake = (session: string, request: TakeRequest) =>
+  json<TakeInfo>(`/api/sessions/${session}/takes`, sent("POST", request));
+export const renameTake = (id: string, title: string) => json<TakeInfo>(`/api/takes/${id}`, sent("PATCH", { title }));
+export const deleteTake = (id: string) => answered(`/api/takes/${id}`, { method: "DELETE" });
+export const addJob = (take: string, region: { start: number; stop: number } | null) =>
+  json<unknown>(`/api/takes/${take}/jobs`, sent("POST", region ? { region } : {}));
+export const cancelJob = (id: string) => answered(`/api/jobs/${id}/cancel`, { method: "POST" });
+export const getCode = (take: string) => json<TakeCode>(`/api/takes/${take}/code`);
+
+export const importSession = (file: Blob) =>
+  json<SessionInfo>("/api/sessions/import", { method: "POST", body: file, headers: { "Content-Type": "application/zip" } });
+
+export const stemAddress = (job: string, index: number, format: string) => `/api/jobs/${job}/stems/${index}?format=${format}`;
+export const zipAddress = (job: string, format: string) => `/api/jobs/${job}/zip?format=${format}`;
+export const stemMp4Address = (job: string) => `/api/jobs/${job}/stem-mp4`;
+export const sessionAddress = (session: string) => `/api/sessions/${session}/export`;
+
+/** Bytes of a tile, or null where there is nothing yet. */
+export async function getTile(sound: string, what: "peaks" | "spectrogram", level: number, tile: number): Promise<Tile | null> {
+  const response = await fetch(`/api/sounds/${sound}/${what}/${level}/${tile}`, { credentials: "same-origin" });
+  if (response.status === 404) return null;
+  if (!response.ok) throw new ApiError(response.status, await messageOf(response));
+  const isFinal = (response.headers.get("Cache-Control") ?? "").includes("immutable");
+  return { bytes: await response.arrayBuffer(), isFinal };
+}
+
+export interface Tile {
+  readonly bytes: ArrayBuffer;
+  readonly isFinal: boolean;
+}
+
+/** Samples of a sound, channels interleaved; null where they are not final yet. */
+export async function getSamples(sound: string, start: number, stop: number): Promise<Float32Array<ArrayBuffer> | null> {
+  const response = await fetch(`/api/sounds/${sound}/samples?start=${start}&stop=${stop}`, { credentials: "same-origin" });
+  if (response.status === 404 || response.status === 416) return null;
+  if (!response.ok) throw new ApiError(response.status, await messageOf(response));
+  return new Float32Array(await response.arrayBuffer());
+}
+
+/** Send a file as it is, and tell how much of it has gone; `fetch` cannot tell. */
+export function uploadFile(session: string, name: string, body: Blob, onProgress: (share: number) => void): Promise<FileInfo> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `/api/sessions/${session}/files?name=${encodeURIComponent(name)}`);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.responseType = "text";
+    request.upload.onprogress = (event) => onProgress(event.lengthComputable ? event.loaded / event.total : 0);
+    request.onerror = () => reject(new ApiError(0, `“${name}” could not be sent: is the server still running?`));
+    request.onload = () => {
+      if (request.status < 300) return resolve(JSON.parse(request.responseText) as FileInfo);
+      void messageOf(new Response(request.responseText, { status: request.status })).then((message) =>
+        reject(new ApiError(request.status, message)),
+      );
+      return undefined;
+    };
+    request.send(body);
+  });
+}
+
+function listIn<T>(answer: unknown, name: string): T[] {
+  return (Array.isArray(answer) ? answer : (answer as Record<string, T[]>)[name]) as T[];
+}

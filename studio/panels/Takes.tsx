@@ -1,0 +1,124 @@
+/** History: every take of the song, what it was asked with, and the ways to take it away. */
+
+import { signal } from "@preact/signals";
+import { getCode, stemAddress, stemMp4Address, zipAddress } from "../api/client.ts";
+import type { JobInfo, TakeCode, TakeInfo } from "../api/types.ts";
+import { chosen, heard, swapped } from "../domain/takes.ts";
+import { clock } from "../domain/time.ts";
+import { cancel, compareTake, removeTake, separateMore } from "./actions.ts";
+import { announcement, comparison, complain, mixtureHeard, songTakes } from "./desk.ts";
+import { IconButton, Problem } from "./parts.tsx";
+
+const format = signal("wav");
+const codeOf = signal<{ take: string; code: TakeCode } | null>(null);
+const FORMATS = ["wav", "flac", "mp3", "ogg"];
+
+export function Takes() {
+  const all = [...songTakes.value].reverse();
+  if (!all.length) return null;
+  return (
+    <section class="card" aria-label="Takes">
+      <div class="row">
+        <h2 class="grow">Takes</h2>
+        {comparison.value.other && (
+          <button class={`chip ${comparison.value.swapped ? "on" : ""}`} aria-pressed={comparison.value.swapped} onClick={() => { comparison.value = swapped(comparison.value); mixtureHeard.value = false; }} title="Switch between the two takes while they play (C)">
+            hear the other one
+          </button>
+        )}
+      </div>
+      <ol class="takes">
+        {all.map((take, index) => <Take key={take.id} take={take} number={all.length - index} />)}
+      </ol>
+    </section>
+  );
+}
+
+function Take({ take, number }: { take: TakeInfo; number: number }) {
+  const { current, other } = comparison.value;
+  const isHeard = heard(comparison.value) === take.id;
+  const isOther = other === take.id;
+  const hasWhole = take.jobs.some((job) => !job.region && job.state !== "failed" && job.state !== "cancelled");
+  return (
+    <li class={`take ${isHeard ? "heard" : ""}`} data-state={take.jobs.map((job) => job.state).join(" ")}>
+      <div class="row">
+        <button class="plain grow clip" aria-pressed={current === take.id} onClick={() => { comparison.value = chosen(comparison.value, take.id); mixtureHeard.value = false; }} title="Hear this take">
+          <b>{number}</b> {take.title || wordsOf(take)} <span class="faint">{take.model}</span>
+        </button>
+        {current !== take.id && <button class={`chip ${isOther ? "on" : ""}`} aria-pressed={isOther} onClick={() => compareTake(take.id)} title="Compare it with the take that is heard">compare</button>}
+        <IconButton icon="close" label={`Throw take ${number} away`} onClick={() => void removeTake(take.id)} />
+      </div>
+      {take.jobs.map((job) => <Job key={job.id} job={job} />)}
+      {isHeard && !hasWhole && <button class="chip" onClick={() => void separateMore(take.id, null)}>Separate the whole song</button>}
+      {isHeard && <Downloads take={take} />}
+      <Problem place={`take:${take.id}`} />
+    </li>
+  );
+}
+
+/** What a take was asked for, in words. */
+function wordsOf(take: TakeInfo): string {
+  return take.targets
+    .map((item) => ("guides" in item ? item.name : item.kind === "label" ? item.name : item.kind === "prompts" ? item.names.join(", ") : item.kind))
+    .join(", ");
+}
+
+const WORDS: Record<JobInfo["state"], string> = { waiting: "waiting", running: "separating", done: "done", failed: "failed", cancelled: "stopped" };
+
+function Job({ job }: { job: JobInfo }) {
+  const isOn = job.state === "waiting" || job.state === "running";
+  const what = job.region ? `${clock(job.start, 1)}–${clock(job.stop, 1)}` : "whole song";
+  if (job.state === "done" && !job.warnings.length) return <p class="small faint job">{what}: done{job.cached ? ", from before" : ""}</p>;
+  return (
+    <div class="job">
+      <div class="row small">
+        <span class="grow">{what}: {WORDS[job.state]}{isOn && job.state === "running" ? ` ${Math.round(job.progress * 100)} %` : ""}</span>
+        {isOn && <button class="chip" onClick={() => void cancel(job)}>Cancel</button>}
+      </div>
+      {isOn && <progress value={job.progress} max={1} aria-label={`Separating ${what}`} />}
+      {job.error && <p class="problem" role="alert">{job.error}</p>}
+      {job.warnings.map((warning) => <p key={warning} class="small warning">{warning}</p>)}
+    </div>
+  );
+}
+
+function Downloads({ take }: { take: TakeInfo }) {
+  const done = take.jobs.filter((job) => job.state === "done");
+  const job = done.find((one) => !one.region) ?? done[done.length - 1];
+  if (!job) return null;
+  const shown = codeOf.value?.take === take.id ? codeOf.value.code : null;
+  const toggle = async () => {
+    if (shown) return void (codeOf.value = null);
+    try {
+      codeOf.value = { take: take.id, code: await getCode(take.id) };
+    } catch (error) {
+      complain(`take:${take.id}`, error);
+    }
+    return undefined;
+  };
+  return (
+    <div class="downloads" role="group" aria-label="Take away">
+      <div class="row wrap">
+        <select aria-label="Format" value={format.value} onChange={(event) => (format.value = event.currentTarget.value)}>
+          {FORMATS.map((one) => <option key={one}>{one}</option>)}
+        </select>
+        {job.stems.map((stem, index) => <a key={stem.sound} class="chip" href={stemAddress(job.id, index, format.value)} download>{stem.name}</a>)}
+        <a class="chip" href={zipAddress(job.id, format.value)} download>all (ZIP)</a>
+        {job.stems.length >= 2 && <a class="chip" href={stemMp4Address(job.id)} download title="Mixture and stems in one file, for players that know it">.stem.mp4</a>}
+        <button class="chip" aria-expanded={shown !== null} onClick={() => void toggle()}>code</button>
+      </div>
+      {job.region && <p class="faint small">Only {clock(job.start, 1)}–{clock(job.stop, 1)}: the whole song is not done.</p>}
+      {shown && <Code label="Command line" text={shown.command} />}
+      {shown && <Code label="Python" text={shown.python} />}
+    </div>
+  );
+}
+
+function Code({ label, text }: { label: string; text: string }) {
+  const copy = () => void navigator.clipboard.writeText(text).then(() => (announcement.value = `${label} copied.`));
+  return (
+    <div class="code">
+      <div class="row"><span class="grow faint small">{label}</span><button class="chip" onClick={copy}>copy</button></div>
+      <pre tabIndex={0}>{text}</pre>
+    </div>
+  );
+}

@@ -1,0 +1,106 @@
+/** The paintings of all targets of the song. */
+
+import { PaintLayer } from "../canvas/paint_layer.ts";
+import { PaintHistory } from "../domain/history.ts";
+import { framesOf, rowOf, columnOf } from "../domain/mel.ts";
+import { type Columns, Painting } from "../domain/painting.ts";
+import { pictureOf, pngOf } from "../domain/png.ts";
+import type { Command } from "../domain/strokes.ts";
+import { replaced } from "../domain/request.ts";
+import { about, draft, duration, paintVersion } from "./desk.ts";
+
+export interface Easel {
+  readonly history: PaintHistory;
+  readonly layer: PaintLayer;
+  /** Columns that changed since they were drawn. */
+  fresh: Columns | null;
+}
+
+const easels = new Map<string, Easel>();
+const COLUMNS_OF_MASKS = 32000;
+
+export function easelOf(target: string): Easel {
+  let easel = easels.get(target);
+  const nColumns = framesOf(duration.value);
+  if (!easel || easel.history.painting.nColumns !== nColumns) {
+    const painting = new Painting(nColumns);
+    easel = { history: new PaintHistory(painting), layer: new PaintLayer(painting), fresh: null };
+    easels.set(target, easel);
+  }
+  return easel;
+}
+
+/** Columns of a painting have changed: draw them, and know whether there is paint. */
+export function changed(target: string, columns: Columns | null): void {
+  const easel = easelOf(target);
+  if (columns) {
+    easel.layer.touch(columns);
+    const { fresh } = easel;
+    easel.fresh = fresh ? { first: Math.min(fresh.first, columns.first), stop: Math.max(fresh.stop, columns.stop) } : columns;
+  }
+  paintVersion.value++;
+}
+
+/** After a stroke is complete. */
+export function settled(target: string): void {
+  const painted = !easelOf(target).history.painting.isEmpty;
+  if (draft.value.targets.some((one) => one.id === target && one.painted !== painted)) {
+    draft.value = replaced(draft.value, target, (one) => ({ ...one, painted }));
+  }
+}
+
+export function paint(target: string, command: Command): void {
+  changed(target, easelOf(target).history.run(command));
+  settled(target);
+}
+
+export function undo(target: string): void {
+  changed(target, easelOf(target).history.undo());
+  settled(target);
+}
+
+export function redo(target: string): void {
+  changed(target, easelOf(target).history.redo());
+  settled(target);
+}
+
+export function clearPaint(target: string): void {
+  const { painting } = easelOf(target).history;
+  paint(target, { kind: "everything", sign: 0, confidence: 1, softness: 0, nColumns: painting.nColumns });
+}
+
+/** A rectangle in seconds and hertz, for those who paint by numbers. */
+export function paintRectangle(target: string, place: { start: number; stop: number; low: number; high: number }, sign: 1 | -1 | 0, confidence: number): void {
+  paint(target, {
+    kind: "rectangle", sign, confidence, softness: 0,
+    from: { column: columnOf(place.start), row: rowOf(place.low) },
+    to: { column: columnOf(place.stop), row: rowOf(place.high) },
+  });
+}
+
+export async function maskOf(target: string): Promise<Blob> {
+  const columns = about.value?.mask.max_columns ?? COLUMNS_OF_MASKS;
+  return new Blob([await pngOf(pictureOf(easelOf(target).history.painting, columns))], { type: "image/png" });
+}
+
+export function forgetPaintings(): void {
+  easels.clear();
+}
+
+/** The commands of all paintings, to be kept with the session. */
+export function paintCommands(): Record<string, readonly Command[]> {
+  return Object.fromEntries([...easels].map(([id, easel]) => [id, easel.history.commands.map(rounded)]));
+}
+
+export function loadCommands(kept: Record<string, readonly Command[]>): void {
+  for (const [id, commands] of Object.entries(kept)) {
+    const easel = easelOf(id);
+    easel.history.load(commands);
+    changed(id, { first: 0, stop: easel.history.painting.nColumns });
+  }
+}
+
+/** A hundredth of a cell is exact enough to be kept, and short. */
+function rounded(command: Command): Command {
+  return JSON.parse(JSON.stringify(command, (_, value: unknown) => (typeof value === "number" ? Math.round(value * 100) / 100 : value))) as Command;
+}
