@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError
 from unbraid.guides.kinds import (
     Examples,
@@ -159,6 +160,7 @@ class TargetSpec:
 
 
 RequestSpec = tuple[TargetSpec | GuideSpec, ...]
+Files = Callable[[str], Path | Audio]
 
 
 def read_request_spec(document: object) -> RequestSpec:
@@ -188,13 +190,14 @@ def read_request_spec(document: object) -> RequestSpec:
 
 
 def load_targets(
-    request: RequestSpec, *, files: Callable[[str], Path] = Path, duration: float | None = None
+    request: RequestSpec, *, files: Files = Path, duration: float | None = None
 ) -> tuple[Guide | Target, ...]:
     """Turn a request into guides and targets; no file is opened.
 
     Args:
         request: from `read_request_spec`.
-        files: turns the word for a file into its path; raises a GuideError where it knows none.
+        files: turns the word for a file into its path, or into the recording that it holds; raises a GuideError where
+            it knows none.
         duration: of the song in seconds, on which shapes are drawn; None checks them, and draws them on one second.
 
     Raises:
@@ -280,14 +283,14 @@ def spec_files(request: Iterable[object]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _load(spec: GuideSpec, files: Callable[[str], Path], duration: float | None, where: str) -> Guide:
+def _load(spec: GuideSpec, files: Files, duration: float | None, where: str) -> Guide:
     try:
         return _guide_of(spec, files, duration)
     except GuideError as error:
         raise GuideError(f"{where}: {error}") from error
 
 
-def _guide_of(spec: GuideSpec, files: Callable[[str], Path], duration: float | None) -> Guide:  # noqa: PLR0911
+def _guide_of(spec: GuideSpec, files: Files, duration: float | None) -> Guide:  # noqa: PLR0911
     if isinstance(spec, LabelSpec):
         return Label(spec.name)
     if isinstance(spec, PromptsSpec):
@@ -302,16 +305,23 @@ def _guide_of(spec: GuideSpec, files: Callable[[str], Path], duration: float | N
     if isinstance(spec, MimicrySpec):
         return Mimicry(files(spec.file), offset=spec.offset)
     if isinstance(spec, ScoreSpec):
-        return Score(files(spec.file), track=spec.track, offset=spec.offset)
+        return Score(_path(files, spec.file), track=spec.track, offset=spec.offset)
     return _mask_of(spec, files, duration)
 
 
-def _recordings(side: Sequence[FileSpec | PassageSpec], files: Callable[[str], Path]) -> list[Path | Span]:
+def _path(files: Files, word: str) -> Path:
+    found = files(word)
+    if isinstance(found, Audio):
+        raise GuideError(f"{word} is a recording: give a file of notes, or of paint")
+    return found
+
+
+def _recordings(side: Sequence[FileSpec | PassageSpec], files: Files) -> list[Path | Audio | Span]:
     return [files(one.file) if isinstance(one, FileSpec) else Span(one.start, one.stop) for one in side]
 
 
-def _mask_of(spec: MaskSpec, files: Callable[[str], Path], duration: float | None) -> Mask:
-    positive, negative = (None if side is None else files(side) for side in (spec.positive, spec.negative))
+def _mask_of(spec: MaskSpec, files: Files, duration: float | None) -> Mask:
+    positive, negative = (None if side is None else _path(files, side) for side in (spec.positive, spec.negative))
     if spec.shapes is None:
         return Mask(positive, negative, soft=spec.soft)
     if positive is not None or negative is not None:

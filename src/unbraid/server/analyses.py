@@ -1,0 +1,111 @@
+"""Uploaded files are looked at in the background, a few at a time, each in a process of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from unbraid.server import analysis
+from unbraid.server.folder import DataFolder
+from unbraid.server.limits import Limits
+from unbraid.server.processes import begin, messages
+from unbraid.server.store import Store
+
+MAX_ATTEMPTS = 3
+_TOLD_STEPS = 50  # of progress, for one file
+_log = logging.getLogger(__name__)
+
+
+class Analyses:
+    """Looks at files, and stores what they are.
+
+    Args:
+        store: where files are kept.
+        folder: where they lie.
+        limits: of the server.
+        changed: called with the id of a file that has changed.
+        at_once: how many are looked at at a time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        folder: DataFolder,
+        *,
+        limits: Limits,
+        changed: Callable[[str], None],
+        at_once: int = 2,
+    ) -> None:
+        self._store = store
+        self._folder = folder
+        self._limits = limits
+        self._changed = changed
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="analysis")
+        self._is_closed = False
+
+    def start(self) -> None:
+        """Look at what had not been looked at."""
+        for row in self._store.files_in_state("analyzing"):
+            self.submit(row.id)
+
+    def submit(self, file_id: str) -> None:
+        """Look at a file when its turn comes."""
+        self._pool.submit(self._run, file_id)
+
+    def close(self) -> None:
+        """Stop at once; the next start looks again."""
+        self._is_closed = True
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, file_id: str) -> None:
+        try:
+            if not self._is_closed:
+                self._look(file_id)
+        except Exception:
+            if not self._is_closed:
+                _log.exception("a file could not be looked at")
+                self._fail(file_id, "this file could not be looked at: try again, or convert it to WAV or FLAC first")
+
+    def _look(self, file_id: str) -> None:
+        if file_id not in self._store.file_ids():
+            return
+        row = self._store.file(file_id)
+        if row.attempts >= MAX_ATTEMPTS:
+            self._fail(file_id, f"{row.name}: the server stopped {row.attempts} times while it read this file")
+            return
+        self._store.change_file(file_id, attempts=row.attempts + 1)
+        upload = analysis.Upload(self._folder.file(file_id), row.name, self._limits)
+        process, connection = begin(analysis.main, upload)
+        ended = False
+        told = 0
+        patience = 2.0 * self._limits.decode_seconds
+        for word, *values in messages(process, connection, patience=patience, stopped=lambda: self._is_closed):
+            if word == "opened":
+                self._note(file_id, values[0])
+            elif word == "progress":
+                n_samples = self._store.file(file_id).n_samples or 1
+                step = _TOLD_STEPS * values[0] // n_samples
+                if step > told:
+                    told = step
+                    self._changed(file_id)
+            elif word == "done":
+                ended = True
+                self._note(file_id, {**values[0], "state": "ready", "attempts": 0})
+            else:
+                ended = True
+                self._fail(file_id, values[1])
+        if not ended and not self._is_closed:
+            self._fail(
+                file_id,
+                f"{row.name}: reading it took more than {self._limits.decode_seconds} s or more memory than it may: "
+                "convert it to WAV or FLAC first",
+            )
+
+    def _note(self, file_id: str, values: dict[str, Any]) -> None:
+        if self._store.change_file(file_id, **values):
+            self._changed(file_id)
+
+    def _fail(self, file_id: str, message: str) -> None:
+        self._note(file_id, {"state": "failed", "error": message})

@@ -1,0 +1,158 @@
+"""The models that a server offers, and what each of them takes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from unbraid.errors import ModelError, SettingsError, UnbraidError
+from unbraid.guides.kinds import Guide, Target, spell_targets
+from unbraid.models.separator import Sampling, Separator
+from unbraid.separation import Settings
+from unbraid.zoo import ZOO, check_targets, default_model, load_model, weights_hash
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One model.
+
+    Args:
+        name: what requests call it.
+        source: what `load_model` takes.
+        sha256: of its weights file.
+        summary: one line.
+        licence: of the weights.
+        training_data: what it was trained with.
+        separator: the network without its weights, to be asked what it takes.
+        n_parameters: numbers in the weights.
+    """
+
+    name: str
+    source: str
+    sha256: str
+    summary: str
+    licence: str
+    training_data: str
+    separator: Separator
+    n_parameters: int
+
+    @property
+    def guides(self) -> tuple[str, ...]:
+        """Kinds of guide that it takes; spans where it takes examples, of which they are cut."""
+        kinds = sorted(kind.__name__ for kind in self.separator.accepts)
+        return tuple(kinds + (["Span"] if "Examples" in kinds and "Span" not in kinds else []))
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Labels or prompts that it knows."""
+        return (*self.separator.vocabulary, *self.separator.taught)
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws at random, and so takes seed, steps and candidates."""
+        try:
+            self.separator.check_sampling(Sampling())
+        except SettingsError:
+            return False
+        return True
+
+
+class Catalog:
+    """All models that ship, and those that the server was started with; each is looked at once.
+
+    Args:
+        extra: weights files, or taught labels (``.unbraid``); each is called after its file.
+
+    Example:
+        >>> catalog = Catalog()
+        >>> "tuss-small" in catalog.names
+        True
+    """
+
+    def __init__(self, extra: Sequence[Path] = ()) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, Offer] = {}
+        self._sources = {entry.name: entry.name for entry in ZOO.values() if entry.path is not None}
+        for path in extra:
+            if path.stem in self._sources:
+                raise ModelError(f"{path}: another model is called {path.stem!r} already: rename the file")
+            self._sources[path.stem] = str(path)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all models, those that ship first."""
+        return tuple(self._sources)
+
+    def offer(self, name: str) -> Offer:
+        """Return a model.
+
+        Raises:
+            ModelError: if there is none of this name, or its file is damaged.
+        """
+        if name not in self._sources:
+            raise ModelError(f"there is no model {name[:80]!r} here: choose one of {', '.join(self._sources)}")
+        with self._lock:
+            if name not in self._known:
+                self._known[name] = _look(name, self._sources[name])
+            return self._known[name]
+
+    def offers(self) -> list[Offer]:
+        """Return all models."""
+        return [self.offer(name) for name in self.names]
+
+    def choose(self, request: Sequence[Guide | Target], name: str | None, settings: Settings) -> Offer:
+        """Return the model for a request, and refuse guides that it does not take.
+
+        Args:
+            request: guides and targets; files need not have been read.
+            name: of the model; None lets the guides choose.
+            settings: random draws are refused where it makes none.
+
+        Raises:
+            ModelError: if there is no such model.
+            GuideError: if it does not take a guide, or does not know a label.
+            SettingsError: if it draws nothing at random, and was asked to.
+        """
+        targets = spell_targets(request)
+        offer = self.offer(default_model(targets) if name is None else name)
+        check_targets(offer.separator, targets)
+        if settings.sampling is not None:
+            offer.separator.check_sampling(settings.sampling)
+        _try_names(offer.separator, targets)
+        return offer
+
+
+def _try_names(separator: Separator, targets: Sequence[Target]) -> None:
+    """Refuse names that contradict each other, if names are all that is given; other guides have not been read yet."""
+    if any(type(guide).__name__ not in {"Label", "Prompts"} for target in targets for guide in target.guides):
+        return
+    try:
+        separator.condition(targets)
+    except UnbraidError:
+        raise
+    except (RuntimeError, NotImplementedError, TypeError, ValueError):
+        return  # the network has no weights here; the names are in order
+
+
+def _look(name: str, source: str) -> Offer:
+    model = load_model(source)
+    n_parameters = sum(parameter.numel() for parameter in model.parameters())
+    entry = ZOO.get(name)
+    taught = model.taught
+    separator = model.to(torch.device("meta"))
+    separator.taught = taught
+    separator.name = name
+    return Offer(
+        name=name,
+        source=source,
+        sha256=weights_hash(Path(source)) if entry is None or entry.sha256 is None else entry.sha256,
+        summary="a model of your own" if entry is None else entry.summary,
+        licence="" if entry is None else entry.licence,
+        training_data="" if entry is None else entry.training_data,
+        separator=separator,
+        n_parameters=n_parameters,
+    )

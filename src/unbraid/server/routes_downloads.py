@@ -1,0 +1,104 @@
+"""Routes to take stems away."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+import unbraid
+from unbraid.delivery.names import file_name
+from unbraid.server import exports
+from unbraid.server.documents import bounds_of, file_sound, find_sound, stem_names
+from unbraid.server.exports import Stems, encoding_for
+from unbraid.server.folder import check_id, remove
+from unbraid.server.records import JobRow
+from unbraid.server.refusals import Conflict, NotFound
+from unbraid.server.reproduce import code_of
+from unbraid.server.schemas import Depth, Format
+from unbraid.server.studio import Studio
+from unbraid.server.wiring import ERRORS, CurrentStudio
+
+router = APIRouter(prefix="/api/jobs", responses=ERRORS, tags=["downloads"])
+
+
+@router.get("/{job}/stems/{index}", response_class=FileResponse)
+def download_stem(
+    studio: CurrentStudio,
+    job: str,
+    index: int,
+    format: Format | None = None,  # noqa: A002 - the name in the address
+    depth: Depth | None = None,
+) -> FileResponse:
+    """Return one stem as a file."""
+    row, stems = _stems(studio, job, format, depth)
+    if not 0 <= index < len(stems.names):
+        raise NotFound(f"there is no such stem: the job has {len(stems.names)}, and they are counted from 0")
+    path = exports.make("stem", stems, index, studio.folder.upload())
+    name = f"{_title(studio, row)} - {stems.names[index]}{path.suffix}"
+    return FileResponse(path, filename=file_name(name), background=BackgroundTask(remove, path.parent))
+
+
+@router.get("/{job}/zip", response_class=FileResponse)
+def download_zip(
+    studio: CurrentStudio,
+    job: str,
+    format: Format | None = None,  # noqa: A002 - the name in the address
+    depth: Depth | None = None,
+) -> FileResponse:
+    """Return all stems and the residual in one ZIP, with a description of the take."""
+    row, stems = _stems(studio, job, format, depth)
+    path = exports.make("zip", stems, _describe(studio, row), studio.folder.upload())
+    name = f"{_title(studio, row)}.zip"
+    background = BackgroundTask(remove, path.parent)
+    return FileResponse(path, media_type="application/zip", filename=file_name(name), background=background)
+
+
+def _stems(studio: Studio, job_id: str, container: str | None, depth: str | None) -> tuple[JobRow, Stems]:
+    """Gather what a job has made.
+
+    Raises:
+        Conflict: if it has not made all of it yet.
+        AudioWriteError: if the format cannot hold it.
+    """
+    row = studio.store.job(check_id(job_id, "job"))
+    if row.state != "done":
+        raise Conflict("the stems are not complete yet: wait until the job is done")
+    song = studio.store.file(studio.store.take(row.take).song)
+    sound = file_sound(studio, song)
+    start, _ = bounds_of(row, song.duration or 0.0)
+    names = stem_names(studio, row)
+    stems = Stems(
+        song=sound,
+        start=round(start * sound.sound.sample_rate),
+        stems=tuple(find_sound(studio, f"{row.id}-{index}").held for index in range(len(names) - 1)),
+        names=tuple(names),
+        encoding=encoding_for(song.depth, container=container, wanted=depth),
+    )
+    exports.check(stems)
+    return row, stems
+
+
+def _title(studio: Studio, row: JobRow) -> str:
+    song = studio.store.file(studio.store.take(row.take).song)
+    where = "" if row.region is None else f" {row.region[0]:.1f}-{row.region[1]:.1f}s"
+    return f"{PurePath(song.name).stem}{where}"
+
+
+def _describe(studio: Studio, row: JobRow) -> dict[str, Any]:
+    """Return what goes along with the stems: what was asked for, what came of it, and how to do it again."""
+    take = studio.store.take(row.take)
+    offer = studio.catalog.offer(take.model)
+    return {
+        "song": studio.store.file(take.song).name,
+        "targets": take.targets,
+        "settings": take.settings,
+        "region": row.region,
+        "model": {"name": offer.name, "sha256": offer.sha256, "licence": offer.licence},
+        "stems": (row.result or {}).get("stems", []),
+        "versions": {"unbraid": unbraid.__version__, **(row.result or {}).get("versions", {})},
+        "code": code_of(studio, take).model_dump(),
+    }

@@ -1,0 +1,162 @@
+"""Bytes on their way in: straight to the disk, within the limits, and nothing is left of what breaks off."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import unicodedata
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import BinaryIO
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+
+from unbraid.server.folder import ORIGINAL, new_id, remove
+from unbraid.server.limits import in_words
+from unbraid.server.records import FileRow
+from unbraid.server.refusals import DiskFull, Invalid, QuotaExceeded, TooLarge, full_disk
+from unbraid.server.studio import Studio
+
+MAX_NAME = 200
+_PIECE = 1 << 20
+
+
+def shown_name(name: str) -> str:
+    r"""Return what a file is called on the page: the last part of its path, without letters that do not print.
+
+    Example:
+        >>> shown_name("../../etc/pass\nwd"), shown_name("C:\\songs\\a.wav"), shown_name("..")
+        ('passwd', 'a.wav', 'recording')
+    """
+    last = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
+    printed = "".join(letter for letter in last if letter.isprintable()).strip()[-MAX_NAME:]
+    return printed if printed.strip(". ") else "recording"
+
+
+class Incoming:
+    """A body on its way to the disk.
+
+    Args:
+        place: where it goes.
+        most: bytes that it may have.
+        too_large: what is raised where there are more.
+    """
+
+    def __init__(self, place: Path, *, most: int, too_large: TooLarge | QuotaExceeded) -> None:
+        self.place = place
+        self.size = 0
+        self._most = most
+        self._too_large = too_large
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """Of all bytes."""
+        return self._hash.hexdigest()
+
+    async def take(self, request: Request, *, free_bytes: int) -> None:
+        """Store the body of a request.
+
+        Raises:
+            TooLarge: if it is larger than it may be, also if it says so before.
+            DiskFull: if the disk is.
+            Invalid: if it is empty, or breaks off.
+        """
+        told = request.headers.get("content-length", "")
+        if told.isdecimal() and int(told) > self._most:
+            raise self._too_large
+        try:
+            with self.place.open("xb") as file:
+                async for piece in _pieces(request):
+                    await run_in_threadpool(self._store, file, piece, free_bytes)
+        except OSError as error:
+            raise full_disk(error) from error
+        except ClientDisconnect as error:
+            raise Invalid("the file broke off on its way: send it again") from error
+        if self.size == 0:
+            raise Invalid("the file is empty: send its bytes as the body of the request")
+
+    def _store(self, file: BinaryIO, piece: bytes, free_bytes: int) -> None:
+        self.size += len(piece)
+        if self.size > self._most:
+            raise self._too_large
+        if shutil.disk_usage(self.place.parent).free < free_bytes:
+            raise DiskFull("the disk of the data folder is full: remove old sessions, or free some space")
+        self._hash.update(piece)
+        file.write(piece)
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
+    """Yield the body in pieces of about a megabyte."""
+    held, size = [], 0
+    async for piece in request.stream():
+        held.append(piece)
+        size += len(piece)
+        if size >= _PIECE:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
+
+
+async def receive_file(studio: Studio, session_id: str, name: str, request: Request) -> FileRow:
+    """Store the body of a request as a file of a session, and have it looked at.
+
+    Raises:
+        TooLarge: if it is larger than one file may be.
+        QuotaExceeded: if the session holds too much already.
+    """
+    name = shown_name(name)
+    room = await run_in_threadpool(check_room, studio, session_id)
+    limits = studio.limits
+    too_large: TooLarge | QuotaExceeded = TooLarge(
+        f"{name} is larger than the limit of {in_words(limits.upload_bytes)} (--max-upload): "
+        "send it as FLAC, or in parts"
+    )
+    if room < limits.upload_bytes:
+        too_large = _no_room(name, studio)
+    incoming = Incoming(studio.folder.upload(), most=min(limits.upload_bytes, room), too_large=too_large)
+    try:
+        await incoming.take(request, free_bytes=limits.free_bytes)
+        row = FileRow(new_id(), session_id, name, size_bytes=incoming.size, sha256=incoming.sha256)
+        return await run_in_threadpool(keep_file, studio, row, incoming.place)
+    finally:
+        await run_in_threadpool(remove, incoming.place)
+
+
+def check_room(studio: Studio, session_id: str) -> int:
+    """Return how many bytes a session may still hold.
+
+    Raises:
+        NotFound: if there is no such session.
+        QuotaExceeded: if it has as many files as it may, or no room.
+    """
+    studio.session(session_id)
+    files = studio.store.files(session_id)
+    if len(files) >= studio.limits.session_files:
+        raise QuotaExceeded(f"this session has {len(files)} files, which is the limit: remove some, or begin another")
+    room = studio.limits.session_bytes - studio.store.stored_bytes(session_id)
+    if room <= 0:
+        raise _no_room("the file", studio)
+    return room
+
+
+def _no_room(name: str, studio: Studio) -> QuotaExceeded:
+    most = in_words(studio.limits.session_bytes)
+    return QuotaExceeded(
+        f"{name} does not fit into this session, which may hold {most} (--quota): remove takes or files"
+    )
+
+
+def keep_file(studio: Studio, row: FileRow, place: Path) -> FileRow:
+    """Give bytes that have arrived their place, and have them looked at."""
+    final = studio.folder.file(row.id)
+    with studio.store.transaction():
+        studio.store.add_file(row)
+        final.mkdir(mode=0o700)
+        place.rename(final / ORIGINAL)
+        studio.store.change_file(row.id, stored_bytes=row.size_bytes)
+    studio.tell_file(row)
+    studio.analyses.submit(row.id)
+    return studio.store.file(row.id)
