@@ -133,9 +133,9 @@ def make_vctk_demand(root: Path, *, seconds: float = 0.25) -> Path:
 
 
 def make_vctk(root: Path, *, seconds: float = 0.25) -> Path:
-    """VCTK 0.92: p280 has one microphone, p315 one microphone and no transcripts, p232 and p226 are held out."""
+    """VCTK 0.92: p280 has one microphone, p315 has no transcripts either, p362 has one too many."""
     base = root / "wav48_silence_trimmed"
-    for index, speaker in enumerate(("p225", "p226", "p232", "p280", "p315", "s5")):
+    for index, speaker in enumerate(("p225", "p226", "p232", "p280", "p315", "p362", "s5")):
         for take in ("001", "002"):
             samples = noise(seconds, 48000, 10 * index + int(take))
             write(base / speaker / f"{speaker}_{take}_mic1.flac", samples, 48000)
@@ -144,6 +144,7 @@ def make_vctk(root: Path, *, seconds: float = 0.25) -> Path:
             if speaker != "p315":
                 _text(root / "txt" / speaker / f"{speaker}_{take}.txt")
         litter(base / speaker)
+    _text(root / "txt" / "p362" / "p362_400.txt")
     (root / "speaker-info.txt").write_text(
         "ID  AGE  GENDER  ACCENTS  REGION COMMENTS \np225  23  F    English    Southern  England\n"
         "p315  18  M    American    New England  (mic2 files unavailable)\ns5  25  M    British\n"

@@ -37,6 +37,7 @@ def test_every_prompt_is_one_of_tuss():
     assert {prompt for labels in PROMPTS.values() for prompt in labels.values()} <= set(ALL_PROMPTS)
     assert PROMPTS["whamr-anechoic"] == {"speech": "speech", "noise": "sfx-mix"}
     assert PROMPTS["dnr"]["music"] == "music-mix"
+    assert PROMPTS["wham-single-8k-min"]["noise"] == "sfx-mix"
 
 
 def test_effects_are_short_clips_of_one_label_and_mixes_are_long_ones(tmp_path):

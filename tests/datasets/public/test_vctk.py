@@ -15,7 +15,7 @@ from speech_miniatures import beyond_size, make_vctk, make_vctk_080
 def test_one_microphone_of_every_utterance(tmp_path):
     make_vctk(tmp_path)
     tracks = VCTK.index(tmp_path, "all")
-    assert len(tracks) == 12
+    assert len(tracks) == 14
     assert [track.name for track in tracks[:2]] == ["p225_001", "p225_002"]
     assert all(track.stems[0].recordings[0].path.name.endswith("_mic1.flac") for track in tracks)
     assert tracks[0].details == {"speaker": "p225", "age": 23.0, "gender": "F", "accent": "English"}
@@ -27,7 +27,7 @@ def test_splits_are_by_speaker(tmp_path):
     speakers = {split: {track.details["speaker"] for track in VCTK.index(tmp_path, split)} for split in VCTK.splits}
     assert speakers["validation"] == {"p226"}
     assert speakers["test"] == {"p232"}
-    assert speakers["train"] == {"p225", "p280", "p315", "s5"}
+    assert speakers["train"] == {"p225", "p280", "p315", "p362", "s5"}
     assert speakers["all"] == speakers["train"] | {"p226", "p232"}
 
 

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from unbraid.audio.resample import resample
-from unbraid.datasets.prompt_chain import INSTRUMENTS
 from unbraid.datasets.public.catalog import find
 from unbraid.datasets.public.dataset import Stem, Track
+from unbraid.datasets.public.labels import meaning
 from unbraid.datasets.public.reading import read_stem
-from unbraid.datasets.public.speech_preparation import PROMPTS, first_of_each_size
+from unbraid.datasets.public.speech_preparation import first_of_each_size
 from unbraid.datasets.training_set import Batch
 from unbraid.errors import DatasetError
 
@@ -71,10 +71,8 @@ def prompt_of(track: Track, stem: Stem) -> str:
         >>> prompt_of(Track("a", "wham", "tt", ()), Stem("noise", "noise", ()))
         'sfx-mix'
     """
-    prompt = PROMPTS.get(track.dataset, {}).get(stem.label)
-    if prompt is None and stem.label in INSTRUMENTS:
-        return stem.label
-    if prompt is None:
+    prompt = meaning(track, stem).prompt
+    if not prompt:
         raise DatasetError(f"track {track.name} of {track.dataset}: no prompt is known for the label {stem.label!r}")
     return prompt
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,10 @@ from unbraid.errors import DatasetError
 
 PROMPTS: Mapping[str, Mapping[str, str]] = {
     **{dataset.name: fuss.PROMPT_OF for dataset in (fuss.FUSS, fuss.FUSS_REVERB)},
-    **{dataset.name: wham.PROMPT_OF for dataset in (*wham.WHAM, *wham.WHAMR)},
+    **{
+        wham.WhamVariant(*choice).name: wham.PROMPT_OF
+        for choice in product(wham.PARTS, wham.RATES, wham.LENGTHS, wham.ROOMS)
+    },
     "wham-noise": wham_noise.PROMPT_OF,
     "vctk-demand": vctk_demand.PROMPT_OF,
     "vctk": vctk.PROMPT_OF,

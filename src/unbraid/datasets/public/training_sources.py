@@ -14,6 +14,7 @@ from unbraid.datasets.activity import MOISES_ACTIVITY, MUSDB_ACTIVITY, ActivityR
 from unbraid.datasets.prompt_chain import INSTRUMENTS
 from unbraid.datasets.public.catalog import find
 from unbraid.datasets.public.dataset import Stem, Track
+from unbraid.datasets.public.labels import meaning
 from unbraid.datasets.public.measurements import measure
 from unbraid.datasets.public.reading import read_stem
 from unbraid.datasets.public.sources import source_of
@@ -78,18 +79,19 @@ def effect_sources(tracks: Iterable[Track]) -> list[Source]:
 def instrument_sources(tracks: Iterable[Track], *, activity: ActivityRule) -> list[Source]:
     """Return the stems of songs as ``bass``, ``drums``, ``vocals`` and ``other``, where they sound.
 
-    Stems are told by their labels; those of MoisesDB (``vocals/lead male singer``) count by the first word, and each
-    recorded track is a source. Files are read once to find where they sound, and that is remembered.
+    Stems are told by their labels (`unbraid.datasets.public.labels`); what is none of the four is left out. Of MoisesDB
+    each recorded track is a source. Files are read once to find where they sound, and that is remembered.
 
     Args:
         tracks: of songs.
         activity: which windows count.
     """
-    pairs = [(track, stem) for track in tracks for stem in track.stems]
-    spans = measure([stem for _, stem in pairs], f"active {activity}", lambda stem: _active(stem, activity))
+    found = [(track, stem, meaning(track, stem).prompt) for track in tracks for stem in track.stems]
+    found = [(track, stem, prompt) for track, stem, prompt in found if prompt in INSTRUMENTS]
+    spans = measure([stem for _, stem, _ in found], f"active {activity}", lambda stem: _active(stem, activity))
     return [
-        replace(source_of(track, stem, _instrument(stem)), spans=tuple((start, stop) for start, stop in pieces))
-        for (track, stem), pieces in zip(pairs, spans, strict=True)
+        replace(source_of(track, stem, prompt), spans=tuple((start, stop) for start, stop in pieces))
+        for (track, stem, prompt), pieces in zip(found, spans, strict=True)
         if pieces
     ]
 
@@ -168,11 +170,6 @@ def _together(track: Track, detail: str) -> str:
     """Name what belongs together: the tracks of one speaker, place, uploader or artist."""
     who = track.details.get(detail)
     return f"{track.dataset}/{who or track.name}"
-
-
-def _instrument(stem: Stem) -> str:
-    name = stem.label.split("/")[0]
-    return name if name in INSTRUMENTS else "other"
 
 
 def _active(stem: Stem, activity: ActivityRule) -> list[tuple[int, int]]:

@@ -22,6 +22,7 @@ SIZES = {"tr": 20_000, "cv": 5_000, "tt": 3_000}
 PROMPT_OF: Mapping[str, str] = {"speech": "speech", "noise": "sfx-mix"}
 
 PARTS: Mapping[str, tuple[str, ...]] = {"both": ("s1", "s2", "noise"), "clean": ("s1", "s2"), "single": ("s1", "noise")}
+LENGTHS = ("max", "min")
 ROOMS = ("", "anechoic", "reverb")
 RATES = {"8k": 8_000, "16k": 16_000}
 _CURE = "make the mixtures again with the scripts of the dataset (they need WSJ0 and the noise)"
@@ -51,7 +52,7 @@ class WhamVariant:
     room: str = ""
 
     def __post_init__(self) -> None:
-        legal = {"mixture": tuple(PARTS), "rate": tuple(RATES), "length": ("max", "min"), "room": ROOMS}
+        legal = {"mixture": tuple(PARTS), "rate": tuple(RATES), "length": LENGTHS, "room": ROOMS}
         for name, values in legal.items():
             if getattr(self, name) not in values:
                 raise SettingsError(f"WHAM!: {name} is {getattr(self, name)!r}: use one of {', '.join(values)}")
