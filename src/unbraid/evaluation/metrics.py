@@ -17,8 +17,33 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from unbraid.evaluation.bss_eval import BssScores, Framing, bss_eval, bss_eval_stream, sdr_chunks
+from unbraid.evaluation.log_wmse import log_wmse
+from unbraid.evaluation.perceptual import pesq, stoi
 from unbraid.models import losses
 from unbraid.models.losses import Metric
+
+__all__ = [
+    "BssScores",
+    "Framing",
+    "assign_within_categories",
+    "best_assignment",
+    "bss_eval",
+    "bss_eval_stream",
+    "false_output_db",
+    "log_wmse",
+    "pairwise",
+    "pesq",
+    "presence_auc",
+    "sdr",
+    "sdr_bss_eval",
+    "sdr_chunks",
+    "si_sdr",
+    "si_sdr_improvement",
+    "si_sir",
+    "snr",
+    "stoi",
+]
 
 SI_SDR_LIMIT_DB = 70.0
 SNR_LIMIT_DB = 80.0

@@ -8,10 +8,8 @@ Axes: C channels, N samples, F bins, T frames.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +19,7 @@ from torch import Tensor
 from unbraid.audio.signal import Audio
 from unbraid.audio.stft import Stft
 from unbraid.datasets.taxonomy import prompt_of
-from unbraid.errors import SettingsError
+from unbraid.evaluation.extras import load_package
 from unbraid.evaluation.reference_masks import in_blocks, stft_of
 
 Magnitude = npt.NDArray[np.float32]
@@ -57,7 +55,7 @@ class Hpss:
 
     def separate(self, mixture: Audio, references: Mapping[str, Audio]) -> dict[str, Audio]:
         """Give each name its half; see `ReferenceMethod`."""
-        decompose = load_package("librosa.decompose")
+        decompose = load_package("librosa.decompose", extra="references")
 
         def mask(magnitude: Magnitude) -> Magnitude:
             harmonic, _ = decompose.hpss(magnitude, kernel_size=self.kernel_size, mask=True)
@@ -100,7 +98,7 @@ class Repet:
 
     def separate(self, mixture: Audio, references: Mapping[str, Audio]) -> dict[str, Audio]:
         """Give each name its half; see `ReferenceMethod`."""
-        decompose, spectra = load_package("librosa.decompose"), load_package("librosa.util")
+        decompose, spectra = (load_package(f"librosa.{one}", extra="references") for one in ("decompose", "util"))
         stft = stft_of(mixture.sample_rate, self.window_seconds)
         gap = round(self.gap_seconds * mixture.sample_rate / stft.hop_length)
 
@@ -144,21 +142,6 @@ def mask_by_magnitude(
 
     n_frames = max(1, round(section_seconds * mixture.sample_rate / stft.hop_length))
     return in_blocks(mixture.samples, change, stft=stft, n_frames=n_frames)
-
-
-def load_package(name: str) -> ModuleType:
-    """Import what the extra ``references`` brings.
-
-    Raises:
-        SettingsError: if it is not installed.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        package = name.split(".", maxsplit=1)[0]
-        raise SettingsError(
-            f"{package} is not installed ({error}): pip install 'unbraid[references]', or leave this method out"
-        ) from error
 
 
 def _halves(mixture: Audio, half: Tensor, first: Mapping[str, bool]) -> dict[str, Audio]:

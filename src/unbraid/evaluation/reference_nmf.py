@@ -26,7 +26,7 @@ from torch import Tensor
 from unbraid.audio.resample import resample
 from unbraid.audio.signal import Audio
 from unbraid.errors import DatasetError, SettingsError
-from unbraid.evaluation.reference_classics import load_package
+from unbraid.evaluation.extras import load_package
 from unbraid.evaluation.reference_masks import in_blocks, stft_of
 
 KIND = "nmf-bases"
@@ -116,7 +116,7 @@ class Nmf:
         level = float(magnitude.max())
         if level == 0:
             return np.full((n_targets, *magnitude.shape), 1 / n_targets, dtype=np.float32)
-        decomposition = load_package("sklearn.decomposition")
+        decomposition = load_package("sklearn.decomposition", extra="references")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the number of iterations was not enough: it was asked for
             gains, _, _ = decomposition.non_negative_factorization(
@@ -192,7 +192,7 @@ def _learn(label: str, recordings: Sequence[Audio], settings: NmfSettings) -> Te
         raise DatasetError(f"{label}: none of its recordings sounds: give it others")
     dice = np.random.default_rng(settings.seed)
     chosen = dice.choice(len(sounding), size=min(len(sounding), settings.max_frames), replace=False)
-    model = load_package("sklearn.decomposition").NMF(
+    model = load_package("sklearn.decomposition", extra="references").NMF(
         settings.n_bases, init="random", solver="mu", beta_loss=_LOSS, max_iter=settings.n_iterations,
         random_state=settings.seed,
     )  # fmt: skip
