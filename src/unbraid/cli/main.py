@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 import unbraid
 from unbraid.cli import console
 from unbraid.cli.compare import compare
+from unbraid.cli.datasets import datasets
 from unbraid.cli.doctor import doctor
 from unbraid.cli.evaluate import evaluate
 from unbraid.cli.explain import explain
@@ -84,6 +85,7 @@ app.command(cls=GuideCommand, short_help="Draw what a model attends to in a song
 app.command(short_help="Train a model from a recipe.")(train)
 app.command(short_help="Turn a training run into a model.")(export)
 app.command(short_help="Make multitrack songs and sounds to train on.")(render)
+app.add_typer(datasets, name="datasets", short_help="List and check the public datasets.")
 app.command(short_help="Score models where the true sources are known.")(evaluate)
 app.command(short_help="Compare two results of evaluate: differences, intervals, tests.")(compare)
 app.command(short_help="Make a listening test, and judge its answers.")(listen)

@@ -164,7 +164,7 @@ def test_what_cannot_be_read_is_named_with_its_reason(tmp_path):
 def test_stems_become_sources_that_read_lazily(tmp_path):
     drums, bass = write(tmp_path / "d.wav", seed=1), write(tmp_path / "b.wav", seed=2)
     track = Track("song", "test", "train", (Stem("d", "kick", (drums,)), Stem("x", "unknown", (bass,))))
-    (source,) = sources_of([track], lambda stem: {"kick": "drums"}.get(stem.label))
+    (source,) = sources_of([track], lambda track, stem: {"kick": "drums"}.get(stem.label, ""))
     assert (source.name, source.prompt, source.track) == ("test/song/d", "drums", "test/song")
     assert np.array_equal(source.read(10, 20, 1), noise(5000, 2, 1)[10:20, 1])
     assert np.allclose(source.read(10, 20, -1), noise(5000, 2, 1)[10:20].mean(axis=1), atol=1e-7)

@@ -57,18 +57,18 @@ def source_of(track: Track, stem: Stem, prompt: str, *, train_only: bool = False
     )
 
 
-def sources_of(tracks: Iterable[Track], label: Callable[[Stem], str | None]) -> Iterator[Source]:
+def sources_of(tracks: Iterable[Track], label: Callable[[Track, Stem], str]) -> Iterator[Source]:
     """Return the stems of tracks as sources; those that have no label are passed over.
 
     Args:
         tracks: of any dataset.
-        label: gives a stem its prompt or instrument class; None or "" leaves it out.
+        label: gives a stem its prompt or instrument class; "" leaves it out.
 
     Raises:
         DatasetError: as in `source_of`.
     """
     for track in tracks:
         for stem in track.stems:
-            prompt = label(stem)
+            prompt = label(track, stem)
             if prompt:
                 yield source_of(track, stem, prompt)
