@@ -61,6 +61,15 @@ def test_bss_eval_agrees_with_torchmetrics_to_a_microdecibel(distortion: float, 
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("distortion", [1e-2, 0.3, 30.0])
+def test_bss_eval_agrees_with_fast_bss_eval_to_a_microdecibel(distortion: float) -> None:
+    estimate, reference = pair(distortion)
+    rows = zip(estimate.flatten(0, 1), reference.flatten(0, 1), strict=True)
+    expected = [float(fast_bss_eval.sdr(r[None], e[None], load_diag=1e-6, clamp_db=100)) for e, r in rows]
+    found = metrics.sdr_bss_eval(estimate=estimate, reference=reference)
+    assert found.flatten().tolist() == pytest.approx(expected, abs=1e-6)
+
+
 def test_bss_eval_forgives_what_a_filter_does_and_nothing_else() -> None:
     reference, filtered = torch.zeros(2, 2000, dtype=torch.float64)
     reference[:1500] = noise(1500)

@@ -315,7 +315,7 @@ def _project(reference: Tensor, filters: _Filters) -> tuple[Tensor, Tensor]:
     own = (filters.own @ inputs).flatten(1, 2)
 
     def back(outputs: Tensor) -> Tensor:
-        blocks = torch.fft.irfft(outputs.permute(1, 2, 0), size)[..., history:]  # [K, T B, step]
+        blocks: Tensor = torch.fft.irfft(outputs.permute(1, 2, 0), size)[..., history:]  # [K, T B, step]
         joined = blocks.reshape(n_stems, n_channels, n_frames, n_blocks * step)
         return joined[..., :length].permute(2, 0, 1, 3)
 

@@ -102,7 +102,8 @@ def _filter(size: int) -> Tensor:
     levels = natural_spline(np.log2(frequencies), np.log2(hertz), decibels)
     magnitude = np.concatenate([[0.0], 10 ** (levels / 20)])
     response = np.roll(np.fft.irfft(magnitude, n_fft), _REACH)[: 2 * _REACH + 1]
-    return torch.fft.rfft(torch.from_numpy(response), size)
+    spectrum: Tensor = torch.fft.rfft(torch.from_numpy(response), size)
+    return spectrum
 
 
 def natural_spline(

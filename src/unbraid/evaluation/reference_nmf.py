@@ -126,7 +126,8 @@ class Nmf:
         parts = np.stack([(gains[:, owners == one] @ bases[owners == one]).T for one in range(n_targets)])
         total = parts.sum(axis=0)
         even = np.full_like(parts, 1 / n_targets)
-        return np.divide(parts, total, out=even, where=total > 0).astype(np.float32)
+        masks: Matrix = np.divide(parts, total, out=even, where=total > 0).astype(np.float32)
+        return masks
 
     def save(self, path: Path) -> None:
         """Write a file that `load` reads.
