@@ -10,8 +10,10 @@ PACKAGE = Path(__file__).parents[1] / "src" / "unbraid"
 
 FLOORS = {
     "audio": 0,
+    "library": 0,
     "guides": 1,
     "models": 2,
+    "priors": 2,
     "zoo": 3,
     "datasets": 3,
     "request": 4,

@@ -15,8 +15,10 @@ from unbraid.guides.kinds import Examples, Label, Mask, Mimicry, Prompts, Score,
 from unbraid.models import film_unet, guidesep, lasaft, tuss
 from unbraid.models.film_unet import FilmUnetConfig
 from unbraid.models.guidesep_network import GuidesepConfig
+from unbraid.models.instglow import PRESETS, Instglow, InstglowConfig
 from unbraid.models.lasaft_network import LasaftConfig
 from unbraid.models.tuss import TussConfig
+from unbraid.priors import SHIPPED, shipped_path
 from unbraid.zoo import (
     WEIGHTS,
     ZOO,
@@ -44,11 +46,21 @@ def test_every_entry_tells_the_truth():
             assert card[fact], f"the card of {name} does not say its {fact}"
 
 
+@pytest.mark.parametrize("name", list(SHIPPED))
+def test_every_prior_that_ships_tells_the_truth(name):
+    assert weights_hash(shipped_path(name)) == SHIPPED[name]
+    header, _ = read_file(shipped_path(name))
+    card = json.loads(header["card"])
+    for fact in ("source", "training_data", "licence", "recipe", "seed", "steps", "hardware", "scores", "commit"):
+        assert card[fact], f"the card of the prior of {name} does not say its {fact}"
+    assert load_model(shipped_path(name)).vocabulary == (name,)
+
+
 def test_shipped_weights_are_safetensors_and_small():
     files = [path for path in WEIGHTS.iterdir() if path.is_file()]
     assert {path.suffix for path in files} <= {".safetensors", ".md", ".json"}
     assert sum(path.stat().st_size for path in files) < 60e6
-    shipped = {entry.file for entry in ZOO.values() if entry.file}
+    shipped = {entry.file for entry in ZOO.values() if entry.file} | {shipped_path(name).name for name in SHIPPED}
     assert {path.name for path in files if path.suffix == ".safetensors"} == shipped
 
 
@@ -66,16 +78,18 @@ def test_shipped_models_load(name):
 @pytest.mark.parametrize("name", list(ZOO))
 def test_the_table_knows_what_each_network_takes(name):
     presets = {**tuss.PRESETS, **lasaft.PRESETS, **film_unet.PRESETS, **guidesep.PRESETS}
+    presets |= {one: PRESETS["instglow-debug"] for one, entry in ZOO.items() if entry.system == "InstGlow"}
     classes = {
         TussConfig: tuss.Tuss,
         LasaftConfig: lasaft.Lasaft,
         FilmUnetConfig: film_unet.FilmUnet,
         GuidesepConfig: guidesep.Guidesep,
+        InstglowConfig: Instglow,
     }
     with torch.device("meta"):
         model = classes[type(presets[name])](presets[name])
     assert {kind.__name__ for kind in model.accepts} == set(ZOO[name].guides)
-    assert model.vocabulary == ZOO[name].vocabulary
+    assert ZOO[name].vocabulary == (tuple(SHIPPED) if isinstance(model, Instglow) else model.vocabulary)
 
 
 def test_debug_model_is_the_same_every_time_and_leaves_the_generator_alone():

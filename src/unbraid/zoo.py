@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -26,15 +26,18 @@ from unbraid.models.eight_bits import narrow, widen
 from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
 from unbraid.models.guidesep import Guidesep
 from unbraid.models.guidesep_network import GuidesepConfig
-from unbraid.models.instglow import Instglow, InstglowConfig
+from unbraid.models.instglow import Instglow, InstglowConfig, combine
+from unbraid.models.instglow_search import SearchConfig
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.lasaft_network import LABELS, LasaftConfig
 from unbraid.models.queries import SUFFIX, add_query, load_query
 from unbraid.models.separator import Separator
 from unbraid.models.tuss import PRESETS, PROMPTS, Tuss, TussConfig
+from unbraid.priors import SHIPPED, find_priors
 
 WEIGHTS = Path(__file__).parent / "weights"
 FORMAT = "unbraid-1"
+PRIOR_SYSTEM = "instglow"  # put together when it is loaded
 
 
 class Kind(NamedTuple):
@@ -84,6 +87,11 @@ class ZooEntry:
         """Where the weights lie."""
         return None if self.file is None else WEIGHTS / self.file
 
+    @property
+    def ships(self) -> bool:
+        """Whether it comes with weights: in a file of its own, or as priors."""
+        return self.file is not None or (self.name == PRIOR_SYSTEM and bool(SHIPPED))
+
 
 SYSTEMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # guides and vocabulary of each published system
     "TUSS": (("Label", "Prompts"), PROMPTS),
@@ -93,6 +101,7 @@ SYSTEMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # guides and vo
     "Few-shot baseline": (("Label",), INSTRUMENT_CLASSES),
     "GuideSep": (("Mask", "Mimicry", "Score"), ()),
     "GuideSep baseline": (("Mask", "Mimicry", "Score"), ()),
+    "InstGlow": (("Label",), tuple(SHIPPED)),
 }
 
 
@@ -159,6 +168,17 @@ ZOO: dict[str, ZooEntry] = {
             training_data="composed and MIDI music, and recordings under CC0, CC-BY, MIT; see its card",
             summary="diffusion, sized for a CPU; hears 16 kHz, gives full-band stereo",
         ),
+        ZooEntry(
+            name=PRIOR_SYSTEM,
+            system="InstGlow",
+            file=None,
+            sha256=None,
+            guides=("Label",),
+            vocabulary=tuple(SHIPPED),
+            licence="CC-BY-4.0",
+            training_data="for each source its own solo recordings, under CC0, CC-BY, MIT; see unbraid priors",
+            summary="one prior for each source, any number together; 44.1 kHz; add your own (unbraid priors)",
+        ),
         _architecture("tuss-debug", "TUSS", "the smallest network, for tests"),
         _architecture("tuss-medium", "TUSS", "the paper's medium size: import the authors' checkpoint, or train it"),
         _architecture("tuss-large", "TUSS", "the paper's large size: import the authors' checkpoint, or train it"),
@@ -172,27 +192,40 @@ ZOO: dict[str, ZooEntry] = {
         _architecture("film-unet-classes", "Few-shot baseline", "18 classes of instruments: train it"),
         _architecture("guidesep", "GuideSep", "the paper's size: import the authors' checkpoint, or train it"),
         _architecture("guidesep-mask", "GuideSep baseline", "mask prediction of the same size: train it"),
+        _architecture("instglow-published", "InstGlow", "priors of the paper's size: import them, or train them"),
     )
 }
 
 
-def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") -> Separator:
+def load_model(
+    name_or_path: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    priors: Sequence[str | Path] | None = None,
+) -> Separator:
     """Load a separator by the name of a shipped model, or from a weights file.
 
     Args:
         name_or_path: a name that ``unbraid models`` lists, or the path of a ``.safetensors`` file that Unbraid
             wrote; of a ``.unbraid`` file, the model that learned its label, which then knows it.
         device: where its tensors live.
+        priors: of ``"instglow"``: sources that there are priors of, or files of priors, at least two; None takes all
+            that ``unbraid priors`` lists.
 
     Returns:
         The separator, ready for inference.
 
     Raises:
-        ModelError: if there is no such model, it ships without weights, the file is damaged or foreign, or the
-            device does not exist.
+        ModelError: if there is no such model or prior, it ships without weights, a file is damaged or foreign, priors
+            do not fit together, or the device does not exist.
     """
     entry = ZOO.get(str(name_or_path))
     path = Path(name_or_path)
+    if priors is not None and str(name_or_path) != PRIOR_SYSTEM:
+        raise ModelError(f"{name_or_path} takes no priors: leave them out, or use {PRIOR_SYSTEM}")
+    if str(name_or_path) == PRIOR_SYSTEM:
+        found = [cast(Instglow, read_weights(prior.path)) for prior in find_priors(priors)]
+        return _place(combine(found, search_config=SearchConfig()), device, name=PRIOR_SYSTEM)
     if entry is None and path.suffix == SUFFIX:
         return _load_taught(path, device=device)
     if entry is not None:
@@ -203,15 +236,19 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
             )
         path = entry.path
     elif not path.exists():
-        names = ", ".join(one.name for one in ZOO.values() if one.file) or "none"
+        names = ", ".join(one.name for one in ZOO.values() if one.ships) or "none"
         raise ModelError(
             f"unknown model {str(name_or_path)!r}: shipped are {names}; or give the path of a weights file"
         )
+    return _place(read_weights(path), device, name=str(name_or_path))
+
+
+def _place(model: Separator, device: str | torch.device, *, name: str) -> Separator:
     try:
-        model = read_weights(path).to(device)
+        model = model.to(device)
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"device {str(device)!r} cannot be used: {str(error).partition(chr(10))[0]}") from error
-    model.name = str(name_or_path)
+    model.name = name
     return model
 
 
@@ -321,7 +358,7 @@ def default_model(targets: Sequence[Target]) -> str:
         'tuss-small'
     """
     asked = {_kind_of(guide).__name__ for target in targets for guide in target.guides}
-    shipped = [entry for entry in ZOO.values() if entry.file]
+    shipped = [entry for entry in ZOO.values() if entry.ships]
     fitting = [entry for entry in shipped if asked <= set(entry.guides)]
     names = {Label.__name__, Prompts.__name__}
     listening = [entry for entry in shipped if (asked - names) & set(entry.guides)]
@@ -354,7 +391,7 @@ def check_targets(model: Separator, targets: Sequence[Target]) -> None:
 
 
 def _foreign(model: Separator, kind: str) -> str:
-    others = [entry.name for entry in ZOO.values() if entry.file and kind in entry.guides]
+    others = [entry.name for entry in ZOO.values() if entry.ships and kind in entry.guides]
     *most, last = sorted(one.__name__ for one in model.accepts)
     takes = f"{', '.join(most)} and {last}" if most else last
     cure = f"use one of the models {', '.join(others)}" if others else "give another guide"
@@ -370,7 +407,7 @@ def _check_names(model: Separator, names: Sequence[str]) -> None:
         if name in known:
             continue
         near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-        who = {entry.name: entry.vocabulary for entry in ZOO.values() if entry.file and entry.name != model.name}
+        who = {entry.name: entry.vocabulary for entry in ZOO.values() if entry.ships and entry.name != model.name}
         others = [model_name for model_name, words in who.items() if name in words]
         words = sorted({word for vocabulary in who.values() for word in vocabulary})
         far = difflib.get_close_matches(name.lower(), words, n=1, cutoff=0.75)

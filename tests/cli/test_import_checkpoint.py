@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import json
 import os
 import pathlib
 import subprocess
@@ -16,11 +17,14 @@ from unbraid import load_model
 from unbraid.cli.main import app
 from unbraid.models.lasaft import PRESETS, Lasaft
 from unbraid.models.published_guidesep import build_guidesep
+from unbraid.priors import read_prior
 from unbraid.zoo import KINDS, debug_model
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "parity"))
 from make_guidesep_vectors import SETTINGS
 from published_guidesep_tensors import Toy, published_guidesep_tensors
+from published_instglow_tensors import Toy as Glow
+from published_instglow_tensors import published_instglow_tensors
 
 
 def run(*words):
@@ -186,3 +190,40 @@ def test_another_network_under_the_same_names_is_refused(tmp_path):
     assert result.exit_code == 2
     assert "flux is none of a GuideSep network" in result.stderr
     assert not out.exists()
+
+
+def glow(path, **beside):
+    path.parent.mkdir(parents=True)
+    torch.save({"model": published_instglow_tensors(Glow(), seed=0), "iteration": 800, **beside}, path)
+    return path
+
+
+@pytest.mark.parametrize(("words", "source"), [((), "drums"), (("--source", "kit"), "kit")])
+def test_a_prior_comes_out_of_the_folder_of_its_source(tmp_path, words, source):
+    path = glow(tmp_path / "drums" / "G_800.pth", optimizer={"state": {}}, learning_rate=[1e-4])
+    settings = {"train": {}, "data": {"n_ipt_channels": 10, "sampling_rate": 16000}, "model": {"dilation_rate": 2}}
+    (path.parent / "config.json").write_text(json.dumps(settings))
+    out = tmp_path / "out.safetensors"
+    result = run(path, "-o", out, *words)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.rstrip().endswith(f"unbraid priors add {out}")
+    prior = read_prior(out)
+    assert (prior.name, prior.sample_rate, prior.card) == (source, 16000, {"imported_from": "G_800.pth"})
+    [shape] = load_model(out).config.priors
+    assert (shape.n_channels, shape.dilation_base, shape.n_blocks) == (10, 2, 2)
+
+
+def test_settings_that_contradict_a_prior_are_refused(tmp_path):
+    path = glow(tmp_path / "drums" / "G_800.pth")
+    (path.parent / "config.json").write_text(json.dumps({"data": {"n_ipt_channels": 12}, "model": {}}))
+    result = run(path, "-o", tmp_path / "out.safetensors")
+    assert result.exit_code == 2
+    assert "12 channels" in result.stderr
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_only_priors_have_a_source(tmp_path):
+    torch.save({"state_dict": {MARK: torch.zeros(3)}}, tmp_path / "best.ckpt")
+    result = run(tmp_path / "best.ckpt", "-o", tmp_path / "a.safetensors", "--source", "drums")
+    assert result.exit_code == 2
+    assert "--source drums is for priors of InstGlow" in result.stderr

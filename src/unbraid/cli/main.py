@@ -23,6 +23,7 @@ from unbraid.cli.import_checkpoint import import_checkpoint
 from unbraid.cli.listen import listen
 from unbraid.cli.mask import mask
 from unbraid.cli.models import models
+from unbraid.cli.priors import priors
 from unbraid.cli.render import render
 from unbraid.cli.request import GuideCommand
 from unbraid.cli.separate import separate
@@ -80,6 +81,7 @@ def _options(
 app.command(cls=GuideCommand, short_help="Separate recordings into sounds and the rest.")(separate)
 app.command(short_help="Teach a model a sound by examples, and ask for it by name.")(teach)
 app.command(short_help="List the models.")(models)
+app.add_typer(priors, name="priors", short_help="List, add and remove priors of single sources.")
 app.command(short_help="Draw a song to paint a mask on, and read it back.")(mask)
 app.command(cls=GuideCommand, short_help="Draw what a model attends to in a song.")(explain)
 app.command(short_help="Train a model from a recipe.")(train)

@@ -48,8 +48,8 @@ def describe(entry: ZooEntry) -> dict[str, Any]:
     from unbraid.zoo import load_model
 
     pointers = {kind: POINTERS[kind] for kind in POINTERS if kind in entry.guides}
-    known = {**asdict(entry), "ships": entry.path is not None, "pointed_at_with": pointers}
-    if entry.path is None:
+    known = {**asdict(entry), "ships": entry.ships, "pointed_at_with": pointers}
+    if not entry.ships:
         return known
     model = load_model(entry.name)
     return {

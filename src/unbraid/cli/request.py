@@ -216,6 +216,36 @@ def read_recording(text: str) -> Recording:
     return (None if is_file else Span.parse(text)) or Path(text)
 
 
+def read_priors(text: str | None) -> list[str] | None:
+    """Read the names or files of priors, with commas between them; None if none are given.
+
+    Raises:
+        UsageError: if one is empty.
+
+    Example:
+        >>> read_priors("vocals, drums,mine/kazoo.safetensors")
+        ['vocals', 'drums', 'mine/kazoo.safetensors']
+    """
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",")]
+    if not all(words):
+        raise UsageError(f"--priors {text!r} names nothing in one place: give sources, such as --priors vocals,drums")
+    return words
+
+
+def prior_labels(words: Sequence[str]) -> list[Guide | Target]:
+    """Return what is asked for where nothing but priors is named: the source of every one.
+
+    Raises:
+        ModelError: if one is missing or damaged.
+    """
+    from unbraid.guides.kinds import Label
+    from unbraid.priors import find_priors
+
+    return [Label(prior.name) for prior in find_priors(words)]
+
+
 def taught_model(files: Sequence[Path]) -> str | None:
     """Return what the model is called that taught labels belong to; None without labels, or if it is not there.
 

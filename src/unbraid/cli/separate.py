@@ -16,7 +16,7 @@ import typer
 from unbraid.cli import console
 from unbraid.cli.console import ProgressLine, UsageError
 from unbraid.cli.inputs import Input, gather
-from unbraid.cli.request import ORDER, add_taught, read_targets, spell, taught_model
+from unbraid.cli.request import ORDER, add_taught, prior_labels, read_priors, read_targets, spell, taught_model
 from unbraid.errors import Cancelled, UnbraidError
 
 if TYPE_CHECKING:
@@ -32,6 +32,12 @@ TaskOption = Annotated[
     Words, typer.Option(metavar="TASK", help="Prompts of a task: enhance, music, cinema, speakers=N, events=N.")
 ]
 LabelOption = Annotated[Words, typer.Option(metavar="NAME", help="One sound by its name; repeat it for several.")]
+PriorsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST", help="Separate with these priors alone (see `unbraid priors`): sources or files, with commas."
+    ),
+]
 TargetOption = Annotated[
     Words, typer.Option(metavar="NAME", help="Begin a target: the guides that follow point at it.")
 ]
@@ -106,6 +112,15 @@ TemplateOption = Annotated[
 
 
 @dataclass(frozen=True)
+class Loading:
+    """How a model is loaded: where to, in which channel mode, and of which priors, where it takes either."""
+
+    device: str
+    channel_mode: str | None
+    priors: list[str] | None
+
+
+@dataclass(frozen=True)
 class Job:
     """What is the same for every file of a call."""
 
@@ -133,6 +148,7 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
     taught: TaughtOption = None,
     target: TargetOption = None,
     model: ModelOption = None,
+    priors: PriorsOption = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the stems.")] = Path("separated"),
     container: ContainerOption = None,
     depth: DepthOption = None,
@@ -155,7 +171,9 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
     words |= {"track": track, "at": at, "mask": mask, "anti_mask": anti_mask}
     try:
         inputs, problems = gather(files, out=out)
-        request = read_targets(spell(ctx.meta[ORDER], {name: given or [] for name, given in words.items()}))
+        named_priors = read_priors(priors)
+        spelled = spell(ctx.meta[ORDER], {name: given or [] for name, given in words.items()})
+        request = prior_labels(named_priors) if named_priors and not spelled else read_targets(spelled)
         from unbraid.delivery import DeliveryOptions
         from unbraid.separation import Settings
 
@@ -168,9 +186,9 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
             residual=residual,
             skip_existing=skip_existing,
             protected=tuple(one.path for one in inputs),
-            model_name=model,
+            model_name=model or ("instglow" if named_priors else None),
         )
-        job = _prepare(request, taught or (), out, options, device=device, channel_mode=channel_mode)
+        job = _prepare(request, taught or (), out, options, Loading(device, channel_mode, named_priors))
     except UnbraidError as error:
         if as_json:
             console.emit(console.error_document(error))
@@ -196,9 +214,7 @@ def _prepare(
     taught: Sequence[Path],
     out: Path,
     options: DeliveryOptions,
-    *,
-    device: str,
-    channel_mode: str | None,
+    loading: Loading,
 ) -> Job:
     """Read the guides, load the model, and refuse what no file could be separated with.
 
@@ -214,9 +230,10 @@ def _prepare(
 
     asked = spell_targets(request)
     name = options.model_name or taught_model(taught) or learned_by(asked) or default_model(asked)
-    options = replace(options, model_name=name, protected=(*options.protected, *guide_files(asked)))
+    told = f"{name} ({', '.join(loading.priors)})" if loading.priors else name
+    options = replace(options, model_name=told, protected=(*options.protected, *guide_files(asked)))
     targets = read_guides(asked)
-    job = Job(_load(name, device=device, channel_mode=channel_mode), targets, out, options)
+    job = Job(_load(name, loading), targets, out, options)
     add_taught(job.model, targets, taught)
     _check_request(job)
     return job
@@ -256,8 +273,8 @@ def _waits(target: Target) -> bool:
     )
 
 
-def _load(name: str, *, device: str, channel_mode: str | None) -> Separator:
-    """Load a model onto a device, in the channel mode asked for.
+def _load(name: str, loading: Loading) -> Separator:
+    """Load a model onto a device, in the channel mode and of the priors asked for.
 
     Raises:
         UsageError: if there is no such device, or the model has no channel modes.
@@ -266,11 +283,11 @@ def _load(name: str, *, device: str, channel_mode: str | None) -> Separator:
     from unbraid.models.tuss import Tuss
     from unbraid.zoo import load_model
 
-    model = load_model(name, device=_pick_device(device))
-    if channel_mode is not None:
+    model = load_model(name, device=_pick_device(loading.device), priors=loading.priors)
+    if loading.channel_mode is not None:
         if not isinstance(model, Tuss):
             raise UsageError(f"--channel-mode is for TUSS models, and {name} is none: leave it out")
-        model.config = replace(model.config, channel_mode=channel_mode)
+        model.config = replace(model.config, channel_mode=loading.channel_mode)
     return model
 
 

@@ -79,6 +79,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return found
 
 
+def holds_prior(content: object) -> bool:
+    """Tell whether what a checkpoint holds is a prior of InstGlow, with or without what training left beside it."""
+    held = content.get("model", content) if isinstance(content, Mapping) else None
+    return isinstance(held, Mapping) and is_instglow({str(key).removeprefix("module."): held[key] for key in held})
+
+
 def is_instglow(tensors: Mapping[str, Tensor]) -> bool:
     """Tell whether tensors have the published key names of a prior of InstGlow.
 

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from unbraid.errors import GuideError
 from unbraid.guides.kinds import Label, Target
+from unbraid.library import is_file_name, library
 from unbraid.models.queries import SUFFIX, Query, is_for, load_query
 from unbraid.models.separator import Separator
 from unbraid.zoo import ZOO, default_model
-
-_SAFE = re.compile(r"\w(?:[\w .+-]*\w)?")  # letters and digits of every script
-MAX_NAME_BYTES = 100
-
-
-def library() -> Path:
-    """Return the folder of the user's labels: ``UNBRAID_LIBRARY``, else ``unbraid`` in the XDG data folder."""
-    given = os.environ.get("UNBRAID_LIBRARY")
-    if given:
-        return Path(given)
-    data = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share") / "unbraid"
 
 
 def place_of(name: str) -> Path:
@@ -74,7 +61,7 @@ def learned_by(targets: Sequence[Target]) -> str | None:
         if entry is None:  # what else such a file knows is not told without reading it
             fits = Path(model).is_file() and bool(asked & labels)
         else:
-            fits = entry.file is not None and asked <= {*entry.vocabulary, *labels} and kinds <= set(entry.guides)
+            fits = entry.ships and asked <= {*entry.vocabulary, *labels} and kinds <= set(entry.guides)
         if fits:
             return None if model == default else model
     return None
@@ -108,12 +95,5 @@ def check_name(name: str, model: Separator) -> None:
     known = next((word for word in model.vocabulary if word.casefold() == name.casefold()), None)
     if known is not None:
         raise GuideError(f"the model knows {known!r} already: teach it under another name")
-    if not _SAFE.fullmatch(name) or not _is_short(name):
+    if not is_file_name(name):
         raise GuideError(f"{name!r} cannot be a file name: use letters, digits, spaces, - and _, 100 bytes at most")
-
-
-def _is_short(name: str) -> bool:
-    try:
-        return len(name.encode("utf-8")) <= MAX_NAME_BYTES
-    except UnicodeEncodeError:  # bytes of the command line that are no UTF-8
-        return False
