@@ -44,6 +44,9 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", help="Name or file; repeat it to compare.")
     ] = None,
+    references: Annotated[
+        bool, typer.Option("--references", help="Also the mixture itself, silence, and oracle masks.")
+    ] = False,
     tracks: Annotated[
         int | None, typer.Option(min=1, help="So many items, chosen by the seed; pointed: windows of each group.")
     ] = None,
@@ -74,6 +77,9 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
         Classes, typer.Option(help="Examples, labels: ask for 18 instruments, or for vocals, drums, bass and other.")
     ] = Classes.INSTRUMENTS,
     examples: Annotated[int, typer.Option(min=1, max=20, help="Examples: up to so many of each sound.")] = 5,
+    repeats: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Few-shot tables: so often, with other examples each time.")
+    ] = 10,
     duration: Annotated[
         float, typer.Option(min=1.0, help="Examples, labels: seconds of a song that is composed, or cut out of a pack.")
     ] = 12.0,
@@ -89,6 +95,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     from unbraid.evaluation.catalog import Wishes, default_models, describe_all, find_examination
     from unbraid.evaluation.choice import Choice
     from unbraid.evaluation.entrants import Entrants
+    from unbraid.evaluation.reference_methods import FLOORS_AND_CEILINGS
     from unbraid.separation import Settings
 
     if listed or not protocol:
@@ -105,10 +112,11 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
         distributed_mixture=distributed_mixture,
         settings=Settings(overlap=overlap, precision=precision.value),
     )
-    wishes = Wishes(single=single_prompt, absent=absent, examples=examples)
+    wishes = Wishes(single=single_prompt, absent=absent, examples=examples, repeats=repeats)
     try:
         examination = find_examination(protocol, choice, wishes)
-        entrants = Entrants(tuple(model or default_models(protocol)), device, tuple(taught or ()))
+        floors = FLOORS_AND_CEILINGS if references else ()
+        entrants = Entrants((*(model or default_models(protocol)), *floors), device, tuple(taught or ()))
         _examine(examination, entrants, out, processes=processes, cases=cases)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error

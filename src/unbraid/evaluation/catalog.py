@@ -13,6 +13,13 @@ from unbraid.evaluation.examination import Examination
 from unbraid.evaluation.examinations import GuidedExamination, PointedExamination, Pointing, PromptExamination
 from unbraid.evaluation.folder import FolderExamination
 from unbraid.evaluation.protocols import Mode
+from unbraid.evaluation.table_fewshot import PLANS as FEWSHOT_PLANS
+from unbraid.evaluation.table_fewshot import FewshotTable, FewshotTitle
+from unbraid.evaluation.table_guidesep import GuidesepTable, HummingTest
+from unbraid.evaluation.table_instglow import InstglowFigure, InstglowTable
+from unbraid.evaluation.table_lasaft import TITLES as LASAFT_TITLES
+from unbraid.evaluation.table_lasaft import LasaftTable, LasaftTitle
+from unbraid.evaluation.table_tuss import TussTable
 
 
 @dataclass(frozen=True)
@@ -23,11 +30,13 @@ class Wishes:
         single: also ask for one category at a time.
         absent: also ask for what is not there.
         examples: up to so many of each sound.
+        repeats: how often few-shot tables are repeated with other examples.
     """
 
     single: bool = False
     absent: bool = False
     examples: int = 5
+    repeats: int = 10
 
 
 @dataclass(frozen=True)
@@ -91,9 +100,61 @@ OWN: dict[str, Entry] = {
 }
 
 
+def _lasaft(which: LasaftTitle) -> Entry:
+    return Entry(
+        LASAFT_TITLES[which],
+        "musdb18-hq or musdb18",
+        lambda choice, wishes: LasaftTable(choice, which),
+        ("lasaft-light-16",),
+    )
+
+
+def _fewshot(which: FewshotTitle) -> Entry:
+    needs = "medleydb and medleydb2, or one of them" if which is FewshotTitle.FIGURE2 else "musdb18-hq or musdb18"
+    return Entry(
+        FEWSHOT_PLANS[which].heading,
+        needs,
+        lambda choice, wishes: FewshotTable(choice, which, wishes.repeats),
+        ("few-shot-small",),
+    )
+
+
+PAPERS: dict[str, Entry] = {
+    "tuss-table3": Entry(
+        "Table III of the TUSS paper: five tasks, all prompts and one at a time",
+        "vctk-demand, whamr-anechoic or wham, fuss, musdb18-hq or musdb18, dnr; any of them",
+        lambda choice, wishes: TussTable(choice),
+    ),
+    **{which.value: _lasaft(which) for which in LasaftTitle},
+    **{which.value: _fewshot(which) for which in FewshotTitle},
+    "guidesep-table1": Entry(
+        "Table 1 of the GuideSep paper: ten groups of instruments",
+        "slakh2100 or slakh2100-redux",
+        lambda choice, wishes: GuidesepTable(choice),
+        ("guidesep-small",),
+    ),
+    "guidesep-humming": Entry(
+        "the humming test of the GuideSep paper",
+        "humtrans and moisesdb",
+        lambda choice, wishes: HummingTest(choice),
+        ("guidesep-small",),
+    ),
+    "instglow-table1": Entry(
+        "Table I of the InstGlow paper",
+        "musdb18-hq or musdb18, slakh2100 or slakh2100-redux; any of them",
+        lambda choice, wishes: InstglowTable(choice),
+    ),
+    "instglow-figure2": Entry(
+        "Figure 2 of the InstGlow paper: likelihoods of sources by priors",
+        "musdb18-hq or musdb18",
+        lambda choice, wishes: InstglowFigure(choice),
+    ),
+}
+
+
 def all_entries() -> dict[str, Entry]:
     """Return every examination that has a name."""
-    return dict(OWN)
+    return {**OWN, **PAPERS}
 
 
 def find_examination(name: str, choice: Choice, wishes: Wishes = Wishes()) -> Examination:

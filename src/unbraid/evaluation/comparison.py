@@ -194,7 +194,7 @@ def _truth(record: Record) -> str:
 
 
 def _contrasts(moves: Sequence[Move]) -> list[Contrast]:
-    found = []
+    found: list[Contrast] = []
     for mode in dict.fromkeys(move.mode for move in moves):
         here = [move for move in moves if move.mode == mode]
         targets = list(dict.fromkeys(move.target for move in here))

@@ -1,4 +1,4 @@
-"""Who takes part in an examination: models by name or file, with what was taught to them."""
+"""Who takes part in an examination: models by name or file, with what was taught to them, floors and ceilings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unbraid.evaluation.protocols import Contestant
+from unbraid.evaluation.reference_methods import ReferenceModel, find_reference
 from unbraid.models.queries import add_query, is_for, load_query
 from unbraid.zoo import ZOO, load_model, read_file, weights_hash
 
@@ -17,7 +18,7 @@ class Entrants:
     """Models that are loaded where they are needed, in one process or in several.
 
     Args:
-        names: of models, or weights files; each once.
+        names: of models, weights files, or methods of `unbraid.evaluation.reference_methods`; each once.
         device: where the networks run.
         taught: files of labels that were taught to some of them.
 
@@ -35,10 +36,15 @@ class Entrants:
 
         Raises:
             ModelError: if a model is unknown or cannot be loaded.
+            SettingsError: if a method needs a package that is not there.
             GuideError: if a taught label is none, or was taught to none of the models.
         """
         loaded: dict[str, Contestant] = {}
         for name in dict.fromkeys(self.names):
+            method = find_reference(name)
+            if method is not None:
+                loaded[method.name] = Contestant.enter(method.name, ReferenceModel(method))
+                continue
             entry = ZOO.get(name)
             short = name if entry is not None or Path(name).stem in loaded else Path(name).stem
             path = Path(name) if entry is None else entry.path
@@ -56,8 +62,9 @@ def _add_taught(contestants: Sequence[Contestant], files: Sequence[Path]) -> Non
     """Let every model know the labels that were taught to it."""
     for file in files:
         query = load_query(file)
-        pupils = [contestant.model for contestant in contestants if is_for(query, contestant.model)]
-        for pupil in pupils or [contestants[0].model]:  # who refuses it, with the reason
+        models = [one.model for one in contestants if not isinstance(one.model, ReferenceModel)]
+        pupils = [model for model in models if is_for(query, model)]
+        for pupil in pupils or models[:1]:  # who refuses it, with the reason
             add_query(pupil, query)
 
 

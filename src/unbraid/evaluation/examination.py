@@ -39,6 +39,10 @@ class Enter(Protocol):
         """Return who takes part."""
         ...
 
+    def __hash__(self) -> int:
+        """Tell it from others."""
+        ...
+
 
 class Examination(ABC):
     """What is asked about which tracks; hashable, and can be sent to another process."""

@@ -28,6 +28,7 @@ from unbraid.evaluation.examination import Examination, Unit
 from unbraid.evaluation.items import EXTENSIONS, EvaluationItem, choose_items, group_stems, map_stems
 from unbraid.evaluation.protocols import Contestant, Evaluation, Mode, Plan, Skipped, examine_item, obstacle
 from unbraid.evaluation.records import Record, RecordFile
+from unbraid.evaluation.reference_methods import ReferenceModel
 from unbraid.evaluation.report import describe_run, item_table, score_tables, skipped_table, stem_table
 from unbraid.models.separator import Separator
 
@@ -173,16 +174,18 @@ def read_song(song: Song) -> LoudSong:
     return LoudSong(song.name, rates.pop(), mixture, sounding, tuple(name for name in stems if name not in sounding))
 
 
-def name_for(model: Separator, stems: Sequence[str]) -> dict[str, str]:
+def name_for(model: Separator | ReferenceModel, stems: Sequence[str]) -> dict[str, str]:
     """Find what a model calls stems; "" is what it has no name for.
 
     A name of its own comes first, then the instrument class, its last word (guitar), and the prompt.
 
     Args:
-        model: any; one that knows no names, or numbers its outputs, is told prompts.
+        model: any; one that knows no names, or numbers its outputs, is told prompts, and so are floors and ceilings.
         stems: names of all stems of a song.
     """
     prompts = map_stems(stems)
+    if isinstance(model, ReferenceModel):
+        return {stem: prompt if prompt in model.vocabulary else "" for stem, prompt in prompts.items()}
     known = {name.casefold(): name for name in (*model.vocabulary, *model.taught)}
     if not known or not set(known) & {*PROMPTS, *map(str, model.taught), *_words(stems)}:
         return prompts

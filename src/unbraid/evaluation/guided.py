@@ -81,7 +81,7 @@ class _Sheet:
     def limit(self, contestant: Contestant) -> _Sheet:
         """Return the questions whose guides a model can follow."""
         parts = tuple(
-            (mixture, tuple(question for question in questions if _can_follow(contestant, question.guide)))
+            (mixture, tuple(question for question in questions if can_follow(contestant, question.guide)))
             for mixture, questions in self.parts
         )
         return replace(self, parts=parts)
@@ -176,7 +176,7 @@ def _examine(contestant: Contestant, sheet: _Sheet, *, plan: GuidedPlan, records
     """
     limited = sheet.limit(contestant)
     if sheet.questions and not limited.questions:
-        raise GuideError(_obstacle(contestant, sheet.questions[0].guide))
+        raise GuideError(obstacle_of(contestant, sheet.questions[0].guide))
     if not sheet.questions:
         return ()
     track, condition = sheet.track, sheet.condition
@@ -234,7 +234,8 @@ def _ask(
         return []
     targets = [Target(question.label, question.guide) for question in questions]
     audio = Audio(mixture, track.sample_rate)
-    answer: Answer = ask(contestant.model, audio, targets, settings=plan.settings)
+    truth = [question.reference.samples if question.reference else None for question in questions]
+    answer: Answer = ask(contestant.model, audio, targets, settings=plan.settings, truth=truth)
     scored = []
     for index, question in enumerate(questions):
         if question.reference is None:
@@ -247,14 +248,16 @@ def _ask(
     return scored
 
 
-def _can_follow(contestant: Contestant, guide: Guide) -> bool:
+def can_follow(contestant: Contestant, guide: Guide) -> bool:
+    """Say whether a model takes such a guide, and knows the label if it is one."""
     model = contestant.model
     if isinstance(guide, Label):
         return Label in model.accepts and guide.name in (*model.vocabulary, *model.taught)
     return type(guide) in model.accepts
 
 
-def _obstacle(contestant: Contestant, guide: Guide) -> str:
+def obstacle_of(contestant: Contestant, guide: Guide) -> str:
+    """Say why a model cannot follow a guide."""
     if type(guide) not in contestant.model.accepts:
         return f"it takes no {type(guide).__name__}"
     return "it knows none of the labels"

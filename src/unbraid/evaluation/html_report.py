@@ -71,7 +71,7 @@ def write_html(
 def _figures(records: Sequence[Record], score: str, marks: Marks) -> str:
     """Draw, for every set of items and mode, boxes of all values and bars of the means."""
     unit = UNITS.get(score, score)
-    drawn = []
+    drawn: list[str] = []
     for item_set in distinct_values(records, lambda one: one.item_set):
         for mode in distinct_values(records, lambda one: one.mode):
             here = [one for one in records if one.item_set == item_set and one.mode == mode]

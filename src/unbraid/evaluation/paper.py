@@ -51,6 +51,26 @@ MEANING = {
 }
 
 
+SPECIALISTS: dict[str, tuple[float, ...]] = {
+    "M0": (17.4, 8.5, 9.3, 12.3, 8.3, 9.1, 6.5, 9.3, 5.6, 15.1, 7.0, 8.3),
+    "M1": (17.6, 9.0, 9.3, 12.1, 10.2, 9.4, 7.1, 9.0, 5.9, 14.8, 6.9, 8.2),
+    "M2": (20.4, 11.6, 8.2, 11.9, 8.3, 9.4, 7.4, 9.9, 6.0, 14.6, 6.1, 7.4),
+    "M3": (20.2, 11.6, 8.5, 12.0, 10.2, 9.6, 7.6, 10.2, 5.9, 14.9, 6.6, 7.7),
+    "L3": (20.4, 11.5, 10.1, 12.6, 10.0, 10.4, 8.4, 11.1, 6.5, 15.1, 7.0, 7.9),
+    "L4": (19.2, 9.1, 6.5, 10.8, 9.9, 7.7, 4.5, 7.5, 4.2, 12.5, 5.6, 4.9),
+}
+"""The rows that do not take part in `ROWS`: models for one dataset or task, and the large conventional one."""
+
+SPECIALIST_MEANING = {
+    "M0": "conventional, one model per dataset, medium",
+    "M1": "prompts, one model per dataset, medium",
+    "M2": "conventional, one model per task, medium",
+    "M3": "prompts, one model per task, medium",
+    "L3": "prompts, one model per task, large",
+    "L4": "conventional, unified, large",
+}
+
+
 def mean_for(row: str, prompt: str) -> float | None:
     """Average one row over the test sets of a prompt; None if the paper has no such prompt.
 

@@ -33,3 +33,17 @@ TABLE: dict[str, Row] = {
 }
 """By what points at the target; the last row is the paper's baseline. The paper's 95 % intervals are 0.06 to 0.55 dB
 wide to either side. ``overall`` weights groups by how often they occur."""
+
+INTERVALS: dict[str, Row] = {
+    name: dict(zip(GROUPS, values, strict=True))
+    for name, values in {
+        "full": (0.11, 0.09, 0.12, 0.12, 0.38, 0.20, 0.27, 0.24, 0.22, 0.36),
+        "mask prediction, full": (0.09, 0.08, 0.06, 0.13, 0.31, 0.17, 0.26, 0.23, 0.23, 0.31),
+        "mimicry": (0.11, 0.10, 0.13, 0.14, 0.45, 0.23, 0.34, 0.27, 0.25, 0.43),
+        "mimicry, pseudo-masks": (0.11, 0.10, 0.15, 0.15, 0.40, 0.25, 0.31, 0.26, 0.29, 0.55),
+        "positive mask": (0.11, 0.09, 0.13, 0.12, 0.38, 0.19, 0.28, 0.25, 0.23, 0.38),
+    }.items()
+}
+"""Half of the 95 % intervals of the table, by row and group."""
+WEIGHTS = dict(zip(GROUPS, (20.71, 27.89, 17.79, 15.23, 2.65, 4.74, 2.72, 3.06, 3.43, 1.78), strict=True))
+"""How often groups occur in the paper's windows, in percent."""

@@ -51,6 +51,7 @@ class PointedPlan:
         seed: of noise and masks; a part of every record.
         trained: for how many steps models were trained, by their names, where that is known.
         separation: settings for what goes through `unbraid.separate`; not read here.
+        protocol: what it is called in records.
     """
 
     questions: tuple[Asked, ...] = field(default_factory=all_questions)
@@ -58,6 +59,7 @@ class PointedPlan:
     seed: int = 0
     trained: Mapping[str, int] = field(default_factory=dict)
     separation: Settings = field(default_factory=Settings)
+    protocol: str = PROTOCOL
 
     def settings(self, contestant: Contestant) -> dict[str, Any]:
         """Return what, beside the question, decides about the answer of a model, and what kind it is."""
@@ -114,7 +116,7 @@ def _examine(
         fingerprint = fingerprint_of((question.mixture, question.reference, question.rest, *question.guides.parts))
         for contestant in contestants:
             entry = Pass(
-                protocol=PROTOCOL, mode=pointing.value, item_set=f"{window.item_set}, {balance}", item=window.name,
+                protocol=plan.protocol, mode=pointing.value, item_set=f"{window.item_set}, {balance}", item=window.name,
                 group=window.group, fingerprint=fingerprint, settings=plan.settings(contestant), seed=plan.seed,
             )  # fmt: skip
             record = records.found(entry.key(contestant))

@@ -121,8 +121,7 @@ def _draws(
         made = dict(_draw_all(contestant, window, question, plan))
         for title, entry in entries.items():
             if records.found(entry.key(contestant)) is None:
-                record = entry.record(contestant, made[title], sample_rate=SAMPLE_RATE)
-                records.keep(record, made[title])
+                records.keep(entry.record(contestant, made[title], sample_rate=SAMPLE_RATE), made[title])
     for entry in entries.values():
         record = records.found(entry.key(contestant))
         assert record is not None

@@ -27,6 +27,7 @@ from unbraid.errors import GuideError
 from unbraid.evaluation import metrics
 from unbraid.evaluation.items import EvaluationItem, ItemSource, Reference
 from unbraid.evaluation.records import Heard, Record, RecordFile, SourceScore, mean_of, pass_key, provenance
+from unbraid.evaluation.reference_methods import ReferenceModel
 from unbraid.evaluation.scoring import Answer, ask, improvement, score_absent, score_output
 from unbraid.guides.kinds import Label, Target
 from unbraid.models.separator import Separator
@@ -50,21 +51,23 @@ class Contestant:
 
     Args:
         name: what it is called in records and tables.
-        model: any separator whose vocabulary are prompts, or which numbers its outputs.
+        model: any separator whose vocabulary are prompts, or which numbers its outputs; or a floor or ceiling.
         weights: SHA-256 of its weights file, or of its tensors and config.
         trained: for how many steps, where that is known.
     """
 
     name: str
-    model: Separator
+    model: Separator | ReferenceModel
     weights: str
     trained: int | None = None
 
     @classmethod
     def enter(
-        cls, name: str, model: Separator, *, weights: str | None = None, trained: int | None = None
+        cls, name: str, model: Separator | ReferenceModel, *, weights: str | None = None, trained: int | None = None
     ) -> Contestant:
         """Put a model in evaluation mode; where there is no hash of a file, take that of its tensors and config."""
+        if isinstance(model, ReferenceModel):
+            return cls(name, model, model.fingerprint)
         return cls(name, model.eval(), weights or hash_weights(model), trained)
 
     @property
@@ -249,7 +252,7 @@ def examine_item(
 
 def _all_prompts(contestant: Contestant, item: EvaluationItem, settings: Settings) -> Iterator[_Scored]:
     asked = contestant.model.vocabulary if contestant.is_anonymous else item.prompts
-    answer = _ask(contestant, item, asked, settings)
+    answer = _ask(contestant, item, asked, settings, truth=[one.samples for one in item.references])
     yield from _score(item, item.references, answer, asked, free=contestant.is_anonymous)
 
 
@@ -257,13 +260,17 @@ def _single_prompt(contestant: Contestant, item: EvaluationItem, settings: Setti
     for prompt in dict.fromkeys(item.prompts):
         references = tuple(reference for reference in item.references if reference.prompt == prompt)
         asked = (prompt,) * len(references)
-        yield from _score(item, references, _ask(contestant, item, asked, settings), asked, free=False)
+        answer = _ask(contestant, item, asked, settings, truth=[one.samples for one in references])
+        yield from _score(item, references, answer, asked, free=False)
 
 
 def _absent_prompt(contestant: Contestant, item: EvaluationItem, settings: Settings) -> Iterator[_Scored]:
-    for prompt in absent_prompts(item.prompts, contestant.model.vocabulary):
+    known = contestant.model.vocabulary
+    vocabulary = [name for name in known if name in PROMPTS] if isinstance(contestant.model, ReferenceModel) else known
+    for prompt in absent_prompts(item.prompts, vocabulary):
         asked = (*item.prompts, prompt)
-        answer = _ask(contestant, item, asked, settings)
+        truth = [*(one.samples for one in item.references), None]
+        answer = _ask(contestant, item, asked, settings, truth=truth)
         score = score_absent(answer, len(answer.names) - 1, item.mixture)
         yield _Scored(prompt, asked, answer.seconds, (score,), answer.stems[-1])
 
@@ -275,10 +282,17 @@ _EXAMINERS: dict[Mode, Callable[[Contestant, EvaluationItem, Settings], Iterator
 }
 
 
-def _ask(contestant: Contestant, item: EvaluationItem, prompts: Sequence[str], settings: Settings) -> Answer:
-    """Ask for prompts by their names."""
+def _ask(
+    contestant: Contestant,
+    item: EvaluationItem,
+    prompts: Sequence[str],
+    settings: Settings,
+    *,
+    truth: Sequence[Tensor | None],
+) -> Answer:
+    """Ask for prompts by their names; only floors and ceilings see the truth."""
     targets = [Target(name, Label(name)) for name in prompts]
-    return ask(contestant.model, Audio(item.mixture, item.sample_rate), targets, settings=settings)
+    return ask(contestant.model, Audio(item.mixture, item.sample_rate), targets, settings=settings, truth=truth)
 
 
 def _score(

@@ -1,0 +1,208 @@
+"""A paper's table with our rows in it: what the authors measured, what was measured here, and the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from unbraid.evaluation.records import Record
+from unbraid.evaluation.report import CONFIDENCE, N_RESAMPLES, Mean, bootstrap_mean, distinct_values, row_of
+
+Value = Callable[[Record], float | None]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A published value, and the deviation that was printed beside it."""
+
+    value: float
+    deviation: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.value:g}" if self.deviation is None else f"{self.value:g} ± {self.deviation:g}"
+
+
+@dataclass(frozen=True)
+class Ours:
+    """What was measured here: a value, its 95 % interval by bootstrap, and a deviation where a table prints one."""
+
+    value: float
+    interval: tuple[float, float] | None = None
+    deviation: float | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.value:.2f}"
+        if self.deviation is not None:
+            text += f" ± {self.deviation:.2f}"
+        return text if self.interval is None else f"{text} [{self.interval[0]:.2f}, {self.interval[1]:.2f}]"
+
+    def less(self, published: float) -> str:
+        """Return the difference to a published value, which is taken as it is."""
+        moved = None if self.interval is None else (self.interval[0] - published, self.interval[1] - published)
+        text = f"{self.value - published:+.2f}"
+        return text if moved is None else f"{text} [{moved[0]:+.2f}, {moved[1]:+.2f}]"
+
+
+Statistic = Callable[[Sequence[Record], Value], Ours | None]
+"""From the records of one cell and their score to the number that the table prints."""
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A table or figure of a paper, as data.
+
+    Args:
+        title: such as "Table III of the TUSS paper".
+        source: the paper, and what its numbers are.
+        columns: in their order.
+        rows: published values by row and column; a column may be missing.
+        against: the row that our rows of a mode are held against; "" is for every other mode.
+    """
+
+    title: str
+    source: str
+    columns: tuple[str, ...]
+    rows: Mapping[str, Mapping[str, Cell]]
+    against: Mapping[str, str] = field(default_factory=dict)
+
+    def rival(self, mode: str) -> str | None:
+        """Return the row that a mode is held against."""
+        return self.against.get(mode, self.against.get(""))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How records become the cells of a table.
+
+    Args:
+        column: of a record; "" where it belongs to none.
+        value: its score.
+        statistic: over the records of a cell.
+        averages: columns that are means of the statistics of others, by name.
+        whole: columns over all records of a row, by name, with statistics of their own.
+    """
+
+    column: Callable[[Record], str]
+    value: Value
+    statistic: Statistic
+    averages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    whole: Mapping[str, Statistic] = field(default_factory=dict)
+
+    def cells(self, records: Sequence[Record], columns: Sequence[str]) -> dict[str, Ours | None]:
+        """Return the cells of one row."""
+        plain = [name for name in columns if name not in (*self.averages, *self.whole)]
+        cells = {
+            name: self.statistic([one for one in records if self.column(one) == name], self.value) for name in plain
+        }
+        cells |= {name: _average([cells[part] for part in parts]) for name, parts in self.averages.items()}
+        return cells | {name: statistic(records, self.value) for name, statistic in self.whole.items()}
+
+
+def published(columns: Sequence[str], *values: float | tuple[float, float] | None) -> dict[str, Cell]:
+    """Write a row: a value for every column, with its deviation as a pair; None leaves a column out.
+
+    Example:
+        >>> published(("vocals", "bass"), (7.1, 0.2), None)
+        {'vocals': Cell(value=7.1, deviation=0.2)}
+    """
+    pairs = ((one if isinstance(one, tuple) else (one, None)) for one in values)
+    return {
+        column: Cell(value, deviation)
+        for column, (value, deviation) in zip(columns, pairs, strict=True)
+        if value is not None
+    }
+
+
+def mean_over_items(records: Sequence[Record], value: Value) -> Ours | None:
+    """Average over items; records of one item are averaged first."""
+    values = _by_item(records, value)
+    if not values:
+        return None
+    mean: Mean = bootstrap_mean(values)
+    return Ours(mean.value, mean.interval)
+
+
+def median_over_items(records: Sequence[Record], value: Value) -> Ours | None:
+    """Take the median over items, with the percentile bootstrap of it."""
+    values = np.asarray(_by_item(records, value), dtype=np.float64)
+    if len(values) == 0:
+        return None
+    if len(values) == 1:
+        return Ours(float(values[0]))
+    choices = np.random.default_rng(0).integers(len(values), size=(N_RESAMPLES, len(values)))
+    tail = 100 * (1 - CONFIDENCE) / 2
+    low, high = np.percentile(np.median(values[choices], axis=1), [tail, 100 - tail])
+    return Ours(float(np.median(values)), (float(low), float(high)))
+
+
+def mean_of_repeats(records: Sequence[Record], value: Value) -> Ours | None:
+    """Average over items in every repetition, which is its seed; then the mean and deviation of these means."""
+    repeats: dict[int, list[float]] = {}
+    for record in records:
+        found = value(record)
+        if found is not None:
+            repeats.setdefault(record.seed, []).append(found)
+    if not repeats:
+        return None
+    means = [sum(values) / len(values) for values in repeats.values()]
+    over_items = mean_over_items(records, value)
+    deviation = float(np.std(means)) if len(means) > 1 else None
+    return Ours(sum(means) / len(means), over_items.interval if over_items else None, deviation)
+
+
+def _by_item(records: Sequence[Record], value: Value) -> list[float]:
+    items: dict[tuple[str, str], list[float]] = {}
+    for record in records:
+        found = value(record)
+        if found is not None:
+            items.setdefault((record.item_set, record.item), []).append(found)
+    return [sum(values) / len(values) for values in items.values()]
+
+
+def write_table(records: Sequence[Record], table: PaperTable, reading: Reading) -> str:
+    """Write the table: the paper's rows, ours, and ours less the paper's.
+
+    Args:
+        records: of one protocol.
+        table: of the paper.
+        reading: how records become cells.
+    """
+    lines = [
+        f"{table.source} Our rows have 95 % bootstrap intervals over items; differences take the published value as "
+        "it is.\n",
+        "| row | items | " + " | ".join(table.columns) + " |",
+        "|---|--:|" + "--:|" * len(table.columns),
+    ]
+    for name, row in table.rows.items():
+        lines.append(row_of(f"paper: {name}", "", *(str(row[one]) if one in row else "–" for one in table.columns)))
+    differences = []
+    for mode in distinct_values(records, lambda one: one.mode):
+        for model in distinct_values(records, lambda one: one.model):
+            mine = [one for one in records if one.mode == mode and one.model == model]
+            cells = reading.cells(mine, table.columns)
+            if not any(cells.values()):
+                continue
+            count = len({(one.item_set, one.item) for one in mine if reading.value(one) is not None})
+            shown = (cells.get(name) for name in table.columns)
+            lines.append(row_of(f"**{model}, {mode}**", count, *("–" if one is None else one for one in shown)))
+            rival = table.rival(mode)
+            if rival is not None:
+                differences.append(_difference(f"{model}, {mode}", rival, cells, table))
+    return "\n".join([*lines, *differences])
+
+
+def _difference(title: str, rival: str, cells: Mapping[str, Ours | None], table: PaperTable) -> str:
+    row = table.rows[rival]
+    shown = []
+    for name in table.columns:
+        cell = cells.get(name)
+        shown.append("–" if cell is None or name not in row else cell.less(row[name].value))
+    return row_of(f"{title}, less {rival}", "", *shown)
+
+
+def _average(cells: Sequence[Ours | None]) -> Ours | None:
+    """Average statistics; an average of medians has no interval here."""
+    known = [cell.value for cell in cells if cell is not None]
+    return Ours(sum(known) / len(known)) if known and len(known) == len(cells) else None
