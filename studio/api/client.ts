@@ -1,6 +1,6 @@
 /** The routes of the server, as functions. */
 
-import type { About, FileInfo, ModelInfo, SessionInfo, SoundInfo, TakeCode, TakeInfo, TakeRequest } from "./types.ts";
+import type { About, FileInfo, ModelInfo, SessionInfo, SessionSummary, TakeCode, TakeInfo, TakeRequest } from "./types.ts";
 
 /** What the server said is wrong, and what to do. */
 export class ApiError extends Error {
@@ -47,8 +47,8 @@ function sent(method: string, body: unknown): RequestInit {
 }
 
 export const getAbout = () => json<About>("/api/about");
-export const getModels = async () => listIn<ModelInfo>(await json("/api/models"), "models");
-export const getSessions = async () => listIn<SessionInfo>(await json("/api/sessions"), "sessions");
+export const getModels = () => json<readonly ModelInfo[]>("/api/models");
+export const getSessions = () => json<readonly SessionSummary[]>("/api/sessions");
 export const createSession = (title: string) => json<SessionInfo>("/api/sessions", sent("POST", { title }));
 export const getSession = (id: string) => json<SessionInfo>(`/api/sessions/${id}`);
 export const changeSession = (id: string, change: { title?: string; page?: unknown }) =>
@@ -58,12 +58,11 @@ export const addDemo = (session: string) => json<FileInfo>(`/api/sessions/${sess
 export const addFromSound = (session: string, sound: string) =>
   json<FileInfo>(`/api/sessions/${session}/files/from-sound`, sent("POST", { sound }));
 export const deleteFile = (id: string) => answered(`/api/files/${id}`, { method: "DELETE" });
-export const getSound = (id: string) => json<SoundInfo>(`/api/sounds/${id}`);
-export const getFileContent = async (id: string) => (await answered(`/api/files/${id}/content`)).arrayBuffer();
+export const contentAddress = (file: string) => `/api/files/${file}/content`;
+export const getFileContent = async (id: string) => (await answered(contentAddress(id))).arrayBuffer();
 
 export const createTake = (session: string, request: TakeRequest) =>
   json<TakeInfo>(`/api/sessions/${session}/takes`, sent("POST", request));
-export const renameTake = (id: string, title: string) => json<TakeInfo>(`/api/takes/${id}`, sent("PATCH", { title }));
 export const deleteTake = (id: string) => answered(`/api/takes/${id}`, { method: "DELETE" });
 export const addJob = (take: string, region: { start: number; stop: number } | null) =>
   json<unknown>(`/api/takes/${take}/jobs`, sent("POST", region ? { region } : {}));
@@ -118,8 +117,4 @@ export function uploadFile(session: string, name: string, body: Blob, onProgress
     };
     request.send(body);
   });
-}
-
-function listIn<T>(answer: unknown, name: string): T[] {
-  return (Array.isArray(answer) ? answer : (answer as Record<string, T[]>)[name]) as T[];
 }

@@ -5,6 +5,9 @@ import { getSamples } from "../api/client.ts";
 export const CHUNK_SAMPLES = 65536;
 const ROOM_BYTES = 384 * 1024 * 1024;
 
+/** The id of a song that only this page has. */
+export const LOCAL = "local";
+
 export interface SoundShape {
   readonly id: string;
   readonly rate: number;
@@ -57,6 +60,7 @@ export class Chunks {
   async load(sound: SoundShape, index: number): Promise<void> {
     const key = `${sound.id}/${index}`;
     const chunk = this.kept.get(key) ?? { channels: null, asked: -1, loading: null, bytes: 0 };
+    if (sound.id === LOCAL) return undefined;
     if (chunk.loading) return chunk.loading;
     if (this.isWhole(chunk, sound, index) || chunk.asked >= sound.finalSamples) return undefined;
     const start = index * CHUNK_SAMPLES;

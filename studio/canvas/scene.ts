@@ -170,8 +170,11 @@ export function drawFrequencies(context: CanvasRenderingContext2D, width: number
   context.textAlign = "right";
   context.textBaseline = "middle";
   context.fillStyle = theme.text;
-  for (const hertz of AXIS) {
+  let last = -Infinity;
+  for (const hertz of [...AXIS].reverse()) {
     const y = yOf(bandOf(hertz), height);
+    if (y - last < 12) continue;
+    last = y;
     context.fillText(hertz < 1000 ? String(hertz) : `${hertz / 1000}k`, width - 8, Math.max(6, Math.min(height - 6, y)));
     context.fillRect(width - 5, Math.round(y), 5, 1);
   }

@@ -1,7 +1,7 @@
 /** The waveform and the spectrogram of one sound: tiles as the server computes them, colored here. */
 
 import { type Tile, getTile } from "../api/client.ts";
-import { CHUNK_SAMPLES, type Chunks, type SoundShape } from "../audio/chunks.ts";
+import { CHUNK_SAMPLES, LOCAL, type Chunks, type SoundShape } from "../audio/chunks.ts";
 import { DRAWN_PER_SECOND, N_DRAWN_BANDS } from "../domain/mel.ts";
 import {
   type Bins, FACTOR, PEAK_STEP, PreviewPyramid, TILE_BINS, TILE_FRAMES, type TileAddress, binsOf, levelFor, levelsOf, tilesOf,
@@ -26,6 +26,7 @@ interface ColoredTile {
 }
 
 const MOST_TILES = 160;
+const MARGIN_SAMPLES = 16384; // of what is final, so much may not have been drawn yet
 let clockOfUse = 0;
 
 export class SoundPicture {
@@ -183,7 +184,10 @@ export class SoundPicture {
     const one = kept.get(key) ?? { value: null, isFinal: false, asked: -1, loading: false, used: 0 };
     kept.set(key, one);
     one.used = ++clockOfUse;
-    const isDue = !one.isFinal && !one.loading && one.asked < this.sound.finalSamples;
+    const first = index * FACTOR ** level * (what === "peaks" ? TILE_BINS * PEAK_STEP : (TILE_FRAMES / DRAWN_PER_SECOND) * this.sound.rate);
+    const { nSamples, finalSamples } = this.sound;
+    const isThere = finalSamples >= nSamples ? first < nSamples : finalSamples > first + MARGIN_SAMPLES;
+    const isDue = isThere && this.sound.id !== LOCAL && !one.isFinal && !one.loading && one.asked < finalSamples;
     if (isDue) {
       one.loading = true;
       one.asked = this.sound.finalSamples;

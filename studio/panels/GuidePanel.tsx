@@ -29,7 +29,7 @@ function ModelChoice() {
   const automatic = chosenFor(models.value, kinds);
   const chosen = draft.value.model;
   return (
-    <section class="card">
+    <section class="card card-model">
       <label class="field inline">
         <span>Model</span>
         <select value={chosen ?? ""} onChange={(event) => { draft.value = { ...draft.value, model: event.currentTarget.value || null }; settle("separate"); }}>
@@ -77,7 +77,7 @@ function Names() {
   };
   const wrong = contradiction(draft.value.names) ?? unknownWords(known);
   return (
-    <section class="card" aria-label="Names">
+    <section class="card card-names" aria-label="Names">
       <h2>By name</h2>
       {!canName ? <Refused kind="Label" /> : (
         <>
@@ -135,7 +135,7 @@ export function Refused({ kind }: { kind: Kind }) {
 
 function Targets() {
   return (
-    <section class="card" aria-label="Sounds that are pointed at">
+    <section class="card card-targets" aria-label="Sounds that are pointed at">
       <div class="row">
         <h2 class="grow">By pointing</h2>
         <button class="chip" onClick={() => addTarget()}>+ another sound</button>

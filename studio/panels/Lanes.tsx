@@ -59,14 +59,20 @@ function LaneRow({ lane }: { lane: Lane }) {
           <button class={`chip letter ${state.solo ? "on solo" : ""}`} aria-pressed={state.solo} aria-label={`Solo ${lane.name}`} title="Solo" onClick={() => setLane(lane.name, { solo: !state.solo })}>S</button>
           <Fader label={`Gain of ${lane.name}`} value={state.gainDb} onChange={(gainDb) => setLane(lane.name, { gainDb })} />
         </div>
-        {lane.presence !== null && (
-          <div class="presence" role="img" aria-label={`Presence: ${presenceWords(lane.presence)}`} title={`Presence: how sure the model is that the sound is there: ${presenceWords(lane.presence)}`}>
-            <i style={{ width: `${Math.round(lane.presence * 100)}%` }} />
-          </div>
-        )}
+        <Presence value={lane.presence} />
       </div>
       <LanePicture name={lane.name} id={lane.id} tall={shown} />
     </>
+  );
+}
+
+/** Always as high, so that nothing moves when it becomes known. */
+function Presence({ value }: { value: number | null }) {
+  const words = value === null ? "not known" : presenceWords(value);
+  return (
+    <div class="presence" role="img" aria-label={`Presence: ${words}`} title={`Presence, how sure the model is that the sound is there: ${words}`}>
+      <i style={{ width: `${Math.round((value ?? 0) * 100)}%` }} />
+    </div>
   );
 }
 

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { clock } from "../domain/time.ts";
 import { about, complain, duration, files, looping, mixtureHeard, problems, region, settle, song, songLane, songName, takes } from "./desk.ts";
-import { addSongs, removeFile, showSong } from "./actions.ts";
+import { addSongs, isSong, removeFile, showSong } from "./actions.ts";
 import { Fader, IconButton, Problem } from "./parts.tsx";
 import { lanes } from "./playback.ts";
 
@@ -38,7 +38,7 @@ export function SongHeader() {
 }
 
 function SongList() {
-  const recordings = files.value.filter((file) => file.kind === "audio");
+  const recordings = files.value.filter(isSong);
   const used = new Set(takes.value.map((take) => take.song));
   return (
     <div class="popover song-list" role="dialog" aria-label="Songs of this session">
@@ -64,7 +64,7 @@ export function PickFiles(props: { label: string; accept?: string; onPick: (file
     const input = event.currentTarget as HTMLInputElement;
     const picked = [...(input.files ?? [])];
     input.value = "";
-    const most = about.value?.limits["max_file_bytes"];
+    const most = about.value?.limits["upload_bytes"];
     const large = picked.find((file) => most && file.size > most);
     settle("files");
     if (large) complain("files", `“${large.name}” is larger than ${Math.round(most! / 1e6)} MB, the limit of this server: cut it, or raise the limit.`);

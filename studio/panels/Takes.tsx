@@ -1,23 +1,23 @@
 /** History: every take of the song, what it was asked with, and the ways to take it away. */
 
 import { signal } from "@preact/signals";
-import { getCode, stemAddress, stemMp4Address, zipAddress } from "../api/client.ts";
+import { contentAddress, getCode, stemAddress, stemMp4Address, zipAddress } from "../api/client.ts";
 import type { JobInfo, TakeCode, TakeInfo } from "../api/types.ts";
 import { chosen, heard, swapped } from "../domain/takes.ts";
+import type { RequestItem } from "../domain/guides.ts";
 import { clock } from "../domain/time.ts";
 import { cancel, compareTake, removeTake, separateMore } from "./actions.ts";
-import { announcement, comparison, complain, mixtureHeard, songTakes } from "./desk.ts";
+import { about, announcement, comparison, complain, mixtureHeard, songTakes } from "./desk.ts";
 import { IconButton, Problem } from "./parts.tsx";
 
 const format = signal("wav");
 const codeOf = signal<{ take: string; code: TakeCode } | null>(null);
-const FORMATS = ["wav", "flac", "mp3", "ogg"];
 
 export function Takes() {
   const all = [...songTakes.value].reverse();
   if (!all.length) return null;
   return (
-    <section class="card" aria-label="Takes">
+    <section class="card card-takes" aria-label="Takes">
       <div class="row">
         <h2 class="grow">Takes</h2>
         {comparison.value.other && (
@@ -57,7 +57,7 @@ function Take({ take, number }: { take: TakeInfo; number: number }) {
 
 /** What a take was asked for, in words. */
 function wordsOf(take: TakeInfo): string {
-  return take.targets
+  return (take.targets as readonly RequestItem[])
     .map((item) => ("guides" in item ? item.name : item.kind === "label" ? item.name : item.kind === "prompts" ? item.names.join(", ") : item.kind))
     .join(", ");
 }
@@ -67,7 +67,7 @@ const WORDS: Record<JobInfo["state"], string> = { waiting: "waiting", running: "
 function Job({ job }: { job: JobInfo }) {
   const isOn = job.state === "waiting" || job.state === "running";
   const what = job.region ? `${clock(job.start, 1)}–${clock(job.stop, 1)}` : "whole song";
-  if (job.state === "done" && !job.warnings.length) return <p class="small faint job">{what}: done{job.cached ? ", from before" : ""}</p>;
+  if (job.state === "done") return <p class="small faint job">{what}: done{job.cached ? ", from before" : ""}</p>;
   return (
     <div class="job">
       <div class="row small">
@@ -76,7 +76,6 @@ function Job({ job }: { job: JobInfo }) {
       </div>
       {isOn && <progress value={job.progress} max={1} aria-label={`Separating ${what}`} />}
       {job.error && <p class="problem" role="alert">{job.error}</p>}
-      {job.warnings.map((warning) => <p key={warning} class="small warning">{warning}</p>)}
     </div>
   );
 }
@@ -99,16 +98,33 @@ function Downloads({ take }: { take: TakeInfo }) {
     <div class="downloads" role="group" aria-label="Take away">
       <div class="row wrap">
         <select aria-label="Format" value={format.value} onChange={(event) => (format.value = event.currentTarget.value)}>
-          {FORMATS.map((one) => <option key={one}>{one}</option>)}
+          {Object.keys(about.value?.formats ?? { wav: [] }).map((one) => <option key={one}>{one}</option>)}
         </select>
         {job.stems.map((stem, index) => <a key={stem.sound} class="chip" href={stemAddress(job.id, index, format.value)} download>{stem.name}</a>)}
         <a class="chip" href={zipAddress(job.id, format.value)} download>all (ZIP)</a>
-        {job.stems.length >= 2 && <a class="chip" href={stemMp4Address(job.id)} download title="Mixture and stems in one file, for players that know it">.stem.mp4</a>}
+        {about.value?.stem_mp4 && <a class="chip" href={stemMp4Address(job.id)} download title="Mixture and stems in one file, for players that know it">.stem.mp4</a>}
         <button class="chip" aria-expanded={shown !== null} onClick={() => void toggle()}>code</button>
       </div>
       {job.region && <p class="faint small">Only {clock(job.start, 1)}–{clock(job.stop, 1)}: the whole song is not done.</p>}
-      {shown && <Code label="Command line" text={shown.command} />}
-      {shown && <Code label="Python" text={shown.python} />}
+      {shown && (
+        <>
+          <Code label="Command line" text={shown.command} />
+          <Code label="Python" text={shown.python} />
+          <CodeFiles code={shown} />
+        </>
+      )}
+    </div>
+  );
+}
+
+/** The files that the code names, to be laid beside it. */
+function CodeFiles({ code }: { code: TakeCode }) {
+  const files = Object.entries(code.files).map(([name, id]) => ({ name, address: contentAddress(id) }));
+  const documents = Object.entries(code.documents).map(([name, text]) => ({ name, address: `data:application/json;charset=utf-8,${encodeURIComponent(text)}` }));
+  return (
+    <div class="row wrap">
+      <span class="faint small">Files in it:</span>
+      {[...files, ...documents].map(({ name, address }) => <a key={name} class="chip" href={address} download={name}>{name}</a>)}
     </div>
   );
 }

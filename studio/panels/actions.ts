@@ -4,6 +4,7 @@ import { batch, effect } from "@preact/signals";
 import * as api from "../api/client.ts";
 import { listen } from "../api/events.ts";
 import type { FileInfo, JobInfo, SessionInfo, TakeInfo } from "../api/types.ts";
+import { LOCAL } from "../audio/chunks.ts";
 import { previewOf } from "../canvas/preview.ts";
 import { requestOf } from "../domain/guides.ts";
 import { conflict } from "../domain/models.ts";
@@ -11,7 +12,6 @@ import { readMidi } from "../domain/midi.ts";
 import { type Draft, NO_DRAFT, type Upload, isEmpty, missing, neededKinds, newTarget } from "../domain/request.ts";
 import type { Command } from "../domain/strokes.ts";
 import { NOTHING, arrived, compared, without } from "../domain/takes.ts";
-import { fitAll } from "../domain/time.ts";
 import type { Region } from "../domain/transport.ts";
 import {
   about, activeTarget, announcement, comparison, complain, connected, draft, duration, files, localSong, midiTracks, mixtureHeard, model, modelInfos,
@@ -44,8 +44,13 @@ export async function begin(): Promise<void> {
 }
 
 export async function openSession(id: string): Promise<void> {
-  const session = await api.getSession(id);
+  const found = await api.getSession(id);
   leave();
+  settleIn(found);
+}
+
+function settleIn(session: SessionInfo): void {
+  const { id } = session;
   batch(() => {
     sessionId.value = id;
     history.replaceState(null, "", `#${id}`);
@@ -96,10 +101,12 @@ export async function newSession(): Promise<void> {
   sessions.value = await api.getSessions();
 }
 
+let making: Promise<void> | null = null;
+
 async function session(title: string): Promise<string> {
   if (!sessionId.value) {
-    const made = await api.createSession(title);
-    await openSession(made.id);
+    making ??= api.createSession(title).then(settleIn).finally(() => (making = null));
+    await making; // one session for several files that are dropped together
   }
   return sessionId.value!;
 }
@@ -114,7 +121,7 @@ function take(one: SessionInfo): void {
 
 function restore(one: SessionInfo): void {
   const page = (one.page ?? {}) as { song?: string; draft?: Draft; paint?: Record<string, Command[]>; take?: string };
-  const first = one.files.find((file) => file.id === page.song) ?? one.files.find((file) => file.kind === "audio");
+  const first = one.files.find((file) => file.id === page.song) ?? one.files.find(isSong);
   if (first) showSong(first.id);
   if (page.draft) draft.value = page.draft;
   activeTarget.value = draft.value.targets[0]?.id ?? null;
@@ -182,10 +189,15 @@ export async function addSongs(dropped: readonly File[]): Promise<void> {
   if (dropped[0] && isFirst) void showLocally(dropped[0]);
   for (const file of dropped) {
     const info = await sendFile(file, file.name, "files");
-    if (info?.kind === "audio" && (songId.value === null || (!isFirst && file === dropped[dropped.length - 1]))) showSong(info.id);
-    if (info && info.kind !== "audio") complain("files", `“${file.name}” is no recording: drop it on the sound that it points at, on the right.`);
+    if (info && isSong(info) && (songId.value === null || (!isFirst && file === dropped[dropped.length - 1]))) showSong(info.id);
+    if (info && !isSong(info)) complain("files", `“${file.name}” is no recording: drop it on the sound that it points at, on the right.`);
   }
   return undefined;
+}
+
+/** Whether a file can be a song; what it is, the server knows only when it has looked. */
+export function isSong(file: FileInfo): boolean {
+  return file.kind === "audio" || (file.kind === null && !/\.(mid|midi|kar|png|npy|npz|json)$/i.test(file.name));
 }
 
 export async function openSessionFile(file: File): Promise<void> {
@@ -242,11 +254,10 @@ async function showLocally(file: File): Promise<void> {
     return;
   }
   const nSamples = preview.channels[0]!.length;
-  const id = "local";
+  const id = LOCAL;
   chunks.fill(id, preview.channels);
   batch(() => {
     localSong.value = { id, name: file.name, rate: preview.rate, nSamples, nChannels: preview.channels.length };
-    view.value = fitAll(nSamples / preview.rate, view.value.width);
   });
   pictureOfSong().offer(preview, id);
 }
@@ -255,7 +266,6 @@ async function showLocally(file: File): Promise<void> {
 export function showSong(id: string): void {
   const file = files.value.find((one) => one.id === id);
   if (!file || songId.value === id) return;
-  const before = duration.value;
   batch(() => {
     songId.value = id;
     settle("play");
@@ -269,7 +279,6 @@ export function showSong(id: string): void {
     }
     const latest = takes.value.findLast((one) => one.song === id);
     comparison.value = latest ? arrived(NOTHING, latest.id) : NOTHING;
-    if (duration.value > 0 && Math.abs(duration.value - before) > 0.2) view.value = fitAll(duration.value, view.value.width);
   });
 }
 

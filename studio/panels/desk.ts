@@ -1,7 +1,7 @@
 /** What lies on the desk: the state of the page, in signals that the panels watch. */
 
 import { computed, signal } from "@preact/signals";
-import type { About, FileInfo, ModelInfo, SessionInfo, TakeInfo } from "../api/types.ts";
+import type { About, FileInfo, ModelInfo, SessionSummary, TakeInfo } from "../api/types.ts";
 import type { MidiTrack } from "../domain/midi.ts";
 import { type Kind, type Model, accepts, chosenFor } from "../domain/models.ts";
 import { type Draft, NO_DRAFT, type Target, kindsOf, neededKinds } from "../domain/request.ts";
@@ -12,7 +12,7 @@ import { DARK, LIGHT, type Theme } from "../canvas/theme.ts";
 
 export const about = signal<About | null>(null);
 export const modelInfos = signal<readonly ModelInfo[]>([]);
-export const sessions = signal<readonly SessionInfo[]>([]);
+export const sessions = signal<readonly SessionSummary[]>([]);
 export const sessionId = signal<string | null>(null);
 export const sessionTitle = signal("");
 export const connected = signal(true);

@@ -118,7 +118,8 @@ function isTaken(event: KeyboardEvent): boolean {
   const element = event.target as HTMLElement;
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName)) return (element as HTMLInputElement).type !== "range" || /^Arrow|^Home|^End|^Page/.test(event.key);
   const presses = event.key === "Enter" || event.key === " ";
-  return presses && /^(BUTTON|A|SUMMARY|LABEL)$/.test(element.tagName);
+  // A button that was clicked keeps the focus, but not the space bar; one that was reached by key has both.
+  return presses && /^(BUTTON|A|SUMMARY|LABEL)$/.test(element.tagName) && element.matches(":focus-visible");
 }
 
 export function listenToKeys(): void {

@@ -79,7 +79,7 @@ export function paintRectangle(target: string, place: { start: number; stop: num
 }
 
 export async function maskOf(target: string): Promise<Blob> {
-  const columns = about.value?.mask.max_columns ?? COLUMNS_OF_MASKS;
+  const columns = about.value?.mask["max_columns"] ?? COLUMNS_OF_MASKS;
   return new Blob([await pngOf(pictureOf(easelOf(target).history.painting, columns))], { type: "image/png" });
 }
 

@@ -13,7 +13,7 @@ const PATHS: Record<string, string> = {
   plus: "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z",
   minus: "M5 11h14v2H5z",
   fit: "M3 11h18v2H3zm0-4 4 5-4 5zm18 0-4 5 4 5z",
-  theme: "M12 3a9 9 0 1 0 0 18zm0 0a9 9 0 0 1 0 18z",
+  theme: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zm0 2a7 7 0 0 1 0 14z",
   help: "M11 17h2v2h-2zm1-13a5 5 0 0 0-5 5h2a3 3 0 1 1 4.5 2.6c-1.4.8-2.5 1.7-2.5 3.4h2c0-1 .6-1.4 1.6-2A5 5 0 0 0 12 4z",
   select: "M9 3h2v18H9zM13 3h2v18h-2zM3 11h4v2H3zm14 0h4v2h-4z",
   brush: "M20.7 4.6 19.4 3.3a1 1 0 0 0-1.4 0L9 12.3l2.7 2.7 9-9a1 1 0 0 0 0-1.4zM7.5 14a3.5 3.5 0 0 0-3.5 3.5C4 19 3 20 2 20c1 1.3 2.5 2 4.5 2A4.5 4.5 0 0 0 11 17.5 3.5 3.5 0 0 0 7.5 14z",
@@ -32,7 +32,7 @@ const PATHS: Record<string, string> = {
 };
 
 export function Icon({ name }: { name: string }) {
-  return <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d={PATHS[name]} /></svg>;
+  return <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d={PATHS[name]} fill-rule="evenodd" /></svg>;
 }
 
 export function IconButton(props: { label: string; icon: string; onClick: () => void; pressed?: boolean; disabled?: boolean; keys?: string; class?: string }) {

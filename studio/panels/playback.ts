@@ -6,10 +6,10 @@ import { Chunks, type SoundShape } from "../audio/chunks.ts";
 import { Player, type PlayerLane, type Segment } from "../audio/player.ts";
 import { Recorder } from "../audio/recorder.ts";
 import { heard } from "../domain/takes.ts";
-import { following } from "../domain/time.ts";
+import { fitAll, following } from "../domain/time.ts";
 import { heardGain } from "../domain/transport.ts";
 import {
-  NEW_LANE, comparison, complain, duration, laneStates, looping, mixtureHeard, playhead, playing, region, settle, songLane, songShape, takes, view,
+  NEW_LANE, comparison, complain, duration, laneStates, looping, mixtureHeard, playhead, playing, region, settle, songLane, songName, songShape, takes, view,
 } from "./desk.ts";
 
 export const chunks = new Chunks();
@@ -81,7 +81,20 @@ function playerLanes(): PlayerLane[] {
   ];
 }
 
+/** Show the whole of a song once its length is known. */
+function fitNewSongs(): void {
+  let fitted = "";
+  effect(() => {
+    const name = songName.value;
+    const length = duration.value;
+    if (!length || fitted === `${name}/${length.toFixed(1)}`) return;
+    fitted = `${name}/${length.toFixed(1)}`;
+    view.value = fitAll(length, view.peek().width);
+  });
+}
+
 export function startPlayback(): void {
+  fitNewSongs();
   effect(() => {
     const shape = songShape.value;
     if (shape) player.open(shape.rate, duration.value);

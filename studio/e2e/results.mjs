@@ -1,0 +1,160 @@
+/** Steps 3 to 5: stems are heard, compared, refined and taken away. */
+
+import assert from "node:assert/strict";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { REGION, drag, drop, finishedTake, painted, session, until } from "./page.mjs";
+
+const button = (page, name) => page.getByRole("button", { name, exact: true });
+
+async function stems({ page, url, kept, shot }) {
+  await page.keyboard.press("Escape");
+  await button(page, "Music").click();
+  await button(page, "Separate").click();
+  const take = await finishedTake(page, url);
+  assert.equal(take.model, "tuss-small");
+  await until("five lanes", async () => (await page.locator(".wave.lane").count()) === 5);
+  kept.music = take;
+  await page.waitForTimeout(500);
+  await shot("stems-dark");
+}
+
+async function mixer({ page, shot }) {
+  await page.evaluate(() => {
+    window.gains = [];
+    const set = AudioParam.prototype.setTargetAtTime;
+    AudioParam.prototype.setTargetAtTime = function (value, ...rest) {
+      window.gains.push(value);
+      return set.call(this, value, ...rest);
+    };
+    window.started.length = 0;
+  });
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Space");
+  await page.waitForTimeout(1200);
+  await button(page, "Mute vocals").click();
+  await button(page, "Solo drums").click();
+  await page.getByLabel("Gain of drums").fill("-6");
+  await button(page, "Mixture").click();
+  await page.waitForTimeout(500);
+  await page.keyboard.press("a");
+  await page.waitForTimeout(300);
+  await page.keyboard.press("Space");
+  const { gains, started } = await page.evaluate(() => ({ gains: window.gains, started: window.started }));
+  assert.ok(gains.some((gain) => Math.abs(gain - 10 ** (-6 / 20)) < 1e-6), "the gain of the drums");
+  assert.ok(gains.filter((gain) => gain === 0).length >= 3, "what is muted or not solo is silent");
+  const times = new Map();
+  for (const { when, rate } of started) times.set(Math.round(when * rate), (times.get(Math.round(when * rate)) ?? 0) + 1);
+  assert.ok([...times.values()].some((count) => count >= 6), "song and stems begin at the same sample");
+  await button(page, "Spectrogram of drums").click();
+  await until("the spectrogram of a stem", async () => (await painted(page, ".wave.lane.tall")) > 2000);
+  await shot("lane-spectrogram");
+  await button(page, "Spectrogram of drums").click();
+  await button(page, "Solo drums").click();
+  await button(page, "Mute vocals").click();
+}
+
+async function compare({ page, kept }) {
+  const takes = page.locator(".take");
+  assert.ok((await takes.count()) >= 4);
+  await page.getByRole("button", { name: "compare", exact: true }).nth(1).click();
+  await page.keyboard.press("Space");
+  await page.waitForTimeout(400);
+  const before = await page.locator(".take.heard").innerText();
+  await page.keyboard.press("c");
+  await page.waitForTimeout(300);
+  assert.notEqual(await page.locator(".take.heard").innerText(), before);
+  await page.keyboard.press("c");
+  await page.keyboard.press("Space");
+  assert.equal(await page.locator(".take.heard").innerText(), before);
+  kept.heard = before;
+}
+
+async function download(page, out, link, name) {
+  const [file] = await Promise.all([page.waitForEvent("download"), link.click()]);
+  await file.saveAs(join(out, name));
+  assert.ok(statSync(join(out, name)).size > 1000, name);
+}
+
+async function downloads({ page, out, shot }) {
+  const away = page.locator(".take.heard .downloads");
+  for (const format of ["wav", "flac", "mp3"]) {
+    await away.getByLabel("Format").selectOption(format);
+    await download(page, out, away.getByText("drums", { exact: true }), `drums.${format}`);
+  }
+  await away.getByLabel("Format").selectOption("wav");
+  await download(page, out, away.getByText("all (ZIP)"), "stems.zip");
+  if (await away.getByText(".stem.mp4").count()) await download(page, out, away.getByText(".stem.mp4"), "song.stem.mp4");
+  await away.getByRole("button", { name: "code" }).click();
+  await away.getByText("unbraid separate").first().waitFor();
+  await away.getByText("import unbraid").first().waitFor();
+  await shot("code");
+  await away.getByRole("button", { name: "code" }).click();
+  await page.locator(".brand").click();
+  await download(page, out, page.getByText("Save a session file"), "session.zip");
+  await page.locator(".brand").click();
+  assert.ok(existsSync(join(out, "session.zip")));
+}
+
+async function reload({ page, url }) {
+  const before = await session(page, url);
+  await page.waitForTimeout(1200);
+  await page.reload();
+  await until("lanes after a reload", async () => (await page.locator(".wave.lane").count()) === 5);
+  assert.equal(await page.locator(".take").count(), before.takes.length);
+  assert.deepEqual(await page.locator(".tokens .token").allTextContents(), ["vocals", "drums", "bass", "other"]);
+}
+
+async function reopen({ page, url, out }) {
+  const before = await session(page, url);
+  await page.locator(".brand").click();
+  await button(page, "New session").click();
+  await page.getByText("Drop a song here").waitFor();
+  await drop(page, ".desk", [join(out, "session.zip")]);
+  await until("lanes of the session file", async () => (await page.locator(".wave.lane").count()) === 5);
+  const after = await session(page, url);
+  assert.notEqual(after.id, before.id);
+  assert.equal(after.takes.length, before.takes.length);
+}
+
+async function moreOut({ page, url, shot }) {
+  await button(page, "Take more out of the residual").click();
+  await until("the residual is the song", async () => (await page.locator(".wave.lane").count()) === 0);
+  await until("its analysis", async () => (await session(page, url)).files.every((file) => file.state === "ready"));
+  await button(page, "+ vocals").click();
+  await drag(page, REGION, [[0.1, 0.5], [0.5, 0.5]]);
+  await button(page, "Only this part").click();
+  await finishedTake(page, url);
+  await shot("more-out");
+}
+
+async function cancel({ page, url }) {
+  await page.keyboard.press("Escape");
+  await page.getByLabel("Model").selectOption("lasaft-light-16");
+  await button(page, "Separate").click();
+  await button(page, "Cancel").first().click();
+  const take = await finishedTake(page, url);
+  assert.ok(["cancelled", "done"].includes(take.jobs[0].state));
+  await page.getByLabel("Model").selectOption("");
+}
+
+async function errors({ page, out, shot }) {
+  const { writeFileSync } = await import("node:fs");
+  writeFileSync(join(out, "broken.wav"), "this is no sound");
+  const complained = page.locator(".problem").first();
+  await drop(page, ".example-side.positive", [join(out, "broken.wav")]);
+  await complained.waitFor();
+  await shot("error");
+}
+
+export const RESULTS = [
+  ["prompts: stems and residual as lanes", stems],
+  ["mute, solo, gain, mixture, spectrogram of a lane, all in step", mixer],
+  ["two takes are compared in sync", compare],
+  ["everything can be taken away", downloads],
+  ["a reload finds the desk as it was", reload],
+  ["a session file opens everything again", reopen],
+  ["more is taken out of the residual", moreOut],
+  ["a separation can be cancelled", cancel],
+  ["what is wrong is told where the person looks", errors],
+];
