@@ -7,13 +7,14 @@ docs/evaluation.md, section "Speed".
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -28,6 +29,8 @@ from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
 from unbraid.models.guidesep import PRESETS as GUIDESEPS
 from unbraid.models.guidesep import Guidesep
 from unbraid.models.guidesep_network import FULL_BAND_RATE, GuidesepConfig
+from unbraid.models.instglow import PRESETS as INSTGLOWS
+from unbraid.models.instglow import Instglow, InstglowConfig
 from unbraid.models.lasaft import PRESETS as LASAFTS
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.lasaft_network import LasaftConfig
@@ -37,8 +40,9 @@ from unbraid.models.tuss import PRESETS, Tuss, TussConfig
 from unbraid.separation import Settings, separate
 
 PROMPTS = ("vocals", "drums", "bass", "other", "speech", "sfx")
-Config = TussConfig | LasaftConfig | FilmUnetConfig | GuidesepConfig
-POINTED: dict[str, Config] = {**LASAFTS, **FILM_UNETS, **GUIDESEPS}
+Config = TussConfig | LasaftConfig | FilmUnetConfig | GuidesepConfig | InstglowConfig
+POINTED: dict[str, Config] = {**LASAFTS, **FILM_UNETS, **GUIDESEPS, **INSTGLOWS}
+N_ITERATIONS = 5
 MOST_TARGETS = 4
 PRECISIONS = ("fp32", "bf16")
 MATRIX = 2048
@@ -183,11 +187,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Work:
-    """Something to time: it is called with a precision. To count the GFLOP of a second of audio takes memory too."""
+    """Something to time: called with a precision, it does ``count`` times what a row is about.
+
+    To count the GFLOP of a second of audio takes memory too.
+    """
 
     run: Callable[[str], Tensor]
     count_gflop: Callable[[], float]
     n_channels: int
+    count: int = 1
 
 
 def network_work(job: Job) -> Work:
@@ -234,6 +242,23 @@ def step_work(job: Job) -> Work:
     return Work(run, lambda: count_flop(lambda: run("fp32")) / job.seconds / 1e9, n_channels=1)
 
 
+def iteration_work(job: Job) -> Work:
+    """Prepare iterations of a search with priors on a window of noise, and what comes before them."""
+    config = config_of(job.preset)
+    assert isinstance(config, InstglowConfig)
+    search = replace(config.search, n_iterations=N_ITERATIONS, tolerance=0.0, recompute="frugal" in job.path)
+    model = make_model(replace(config, search=search))
+    assert isinstance(model, Instglow)
+    shape = config.priors[0]
+    magnitude = torch.rand(1, shape.n_bins, round(job.seconds * shape.sample_rate / shape.hop_length))
+
+    def run(precision: str) -> Tensor:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            return model.search(magnitude).sources
+
+    return Work(run, lambda: count_flop(lambda: run("fp32")) / N_ITERATIONS / job.seconds / 1e9, 1, N_ITERATIONS)
+
+
 def window_flop(model: Separator, mixture: Tensor, count: int) -> float:
     """Count the arithmetic of one window ``[1, C, N]``: of TUSS from its config, of the others on the pass itself."""
     if isinstance(model, Tuss):
@@ -244,14 +269,15 @@ def window_flop(model: Separator, mixture: Tensor, count: int) -> float:
     return count_flop(lambda: model(mixture, condition), plain=isinstance(model, FilmUnet))
 
 
-PATHS = {"network": network_work, "separate": song_work, "step": step_work}
+SEARCH_PATHS = {"iteration": iteration_work, "frugal iteration": iteration_work}
+PATHS = {"network": network_work, "separate": song_work, "step": step_work, **SEARCH_PATHS}
 
 
 def measure_here(job: Job, repeats: int) -> Row:
     """Measure one row in this process; the matrix product is timed before and after, and the better rate counts."""
     rate = matrix_rate()
     work = PATHS[job.path](job)
-    elapsed = best_time(lambda: work.run(job.precision), repeats)
+    elapsed = best_time(lambda: work.run(job.precision), repeats) / work.count
     peak = peak_mib()
     error = None if job.precision == "fp32" else error_db(work.run(job.precision), work.run("fp32"))
     return Row(
@@ -278,7 +304,9 @@ def config_of(preset: str) -> Config:
 
 def rate_of(config: Config) -> int:
     """Return the rate of the windows that a model takes, in hertz."""
-    return FULL_BAND_RATE if isinstance(config, GuidesepConfig) else config.sample_rate
+    if isinstance(config, GuidesepConfig | InstglowConfig):
+        return FULL_BAND_RATE
+    return config.sample_rate
 
 
 def make_model(config: Config) -> Separator:
@@ -286,6 +314,12 @@ def make_model(config: Config) -> Separator:
     torch.manual_seed(0)
     if isinstance(config, TussConfig):
         return Tuss(config).eval()
+    if isinstance(config, InstglowConfig):
+        separator = Instglow(config).eval()
+        for name, weight in separator.named_parameters():
+            if "coupling.last" in name:
+                torch.nn.init.normal_(weight, std=0.01)  # it would be an identity
+        return separator
     if isinstance(config, GuidesepConfig):
         model = Guidesep(config).eval()
         torch.nn.init.normal_(model.network.last.weight, std=0.1)  # it would answer with silence
@@ -307,14 +341,16 @@ def error_db(estimate: Tensor, reference: Tensor) -> float:
 
 def table(rows: Sequence[Row]) -> str:
     """Write the rows as a Markdown table, each bf16 row with its gain over the fp32 row, and the machine below."""
-    slow = {(row.preset, row.n_prompts, row.path): row.seconds for row in rows if row.precision == "fp32"}
+    slow = {
+        (row.preset, row.n_prompts, row.path, row.audio_seconds): row.seconds for row in rows if row.precision == "fp32"
+    }
     lines = [
         "| preset | path | prompts | precision | seconds | real-time factor | GFLOP / s of audio | GFLOP / s "
         "| matrix product GFLOP / s | ratio | times fp32 | peak MiB | error dB |",
         "|---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows:
-        reference = slow.get((row.preset, row.n_prompts, row.path))
+        reference = slow.get((row.preset, row.n_prompts, row.path, row.audio_seconds))
         gain = f"{reference / row.seconds:.2f}" if reference and row.precision != "fp32" else ""
         error = "" if row.error_db is None else f"{row.error_db:.1f}"
         lines.append(
@@ -331,7 +367,7 @@ def read_rows(path: Path) -> list[Row]:
     """Read the rows of earlier runs; a later measurement of the same thing replaces the earlier one."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     rows = [Row(**json.loads(line)) for line in lines]
-    return list({(row.preset, row.n_prompts, row.precision, row.path): row for row in rows}.values())
+    return list({(row.preset, row.n_prompts, row.precision, row.path, row.audio_seconds): row for row in rows}.values())
 
 
 def plan(arguments: argparse.Namespace) -> list[Job]:
@@ -339,6 +375,10 @@ def plan(arguments: argparse.Namespace) -> list[Job]:
     jobs = []
     for preset in arguments.presets:
         config = config_of(preset)
+        if isinstance(config, InstglowConfig):
+            choices = itertools.product(arguments.search_seconds, SEARCH_PATHS, arguments.precision)
+            jobs += [Job(preset, len(config.names), precision, path, seconds) for seconds, path, precision in choices]
+            continue
         if isinstance(config, TussConfig):
             seconds, counts = arguments.seconds, [len(config.outputs)] if config.outputs else arguments.prompts
         else:
@@ -372,6 +412,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--targets", nargs="+", type=int, default=[1, 4], metavar="N", help="of others, at most 4")
     parser.add_argument("--precision", nargs="+", default=list(PRECISIONS), choices=PRECISIONS)
     parser.add_argument("--seconds", type=float, default=6.0, help="length of the mono window of TUSS")
+    parser.add_argument(
+        "--search-seconds", nargs="+", type=float, default=[10.0], metavar="S", help="of priors' windows"
+    )
     parser.add_argument("--repeats", type=int, default=3, help="the best of so many runs counts")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(

@@ -107,6 +107,32 @@ def test_other_networks_are_measured_in_stereo_by_their_own_window(
     assert 1.5 < four.gflop_per_audio_second / one.gflop_per_audio_second < 4  # the way down is common to all
 
 
+def test_searches_are_measured_by_the_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "MATRIX", 64)
+    arguments = speed.parse(
+        [
+            "--presets",
+            "instglow-debug",
+            "--precision",
+            "fp32",
+            "--search-seconds",
+            "1",
+            "2",
+            "--repeats",
+            "1",
+            "--no-song",
+        ]
+    )
+    jobs = speed.plan(arguments)
+    assert [(job.path, job.n_prompts, job.seconds) for job in jobs] == [
+        ("iteration", 2, 1.0), ("frugal iteration", 2, 1.0), ("iteration", 2, 2.0), ("frugal iteration", 2, 2.0),
+    ]  # fmt: skip
+    plain, frugal, longer = (speed.measure_here(job, 1) for job in jobs[:3])
+    assert plain.gflop_per_audio_second == pytest.approx(longer.gflop_per_audio_second, rel=0.05)
+    assert 1.2 < frugal.gflop_per_audio_second / plain.gflop_per_audio_second < 1.5  # the way there is gone twice
+    assert len({(row.path, row.audio_seconds) for row in (plain, frugal, longer)}) == 3
+
+
 def test_the_count_of_a_pass_is_that_of_its_layers() -> None:
     model = FilmUnet(FILM_UNETS["film-unet-classes-debug"]).eval()
     counted: list[int] = []

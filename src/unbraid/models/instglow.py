@@ -40,23 +40,20 @@ class InstglowConfig:
         search: for their latents.
         residual: what the priors leave of a magnitude belongs to a source without a prior, the label ``"residual"``;
             otherwise they share all of it, save where none of them has any. One prior alone always leaves the rest.
-        exponent: of the magnitudes by which sources share a bin; 1 as published with its last step, 2 as powers do.
         segment: of a window, in seconds.
 
     Raises:
-        ModelError: if there is no prior, a name is missing or not the only one of its kind, or a number is out of
-            range.
+        ModelError: if there is no prior, or a name is missing or not the only one of its kind.
 
     Example:
-        >>> InstglowConfig(names=("guitar",), priors=(PRIORS["small"],)).search.n_iterations
-        150
+        >>> InstglowConfig(names=("guitar",), priors=(PRIORS["small"],)).search == SEARCHES["default"]
+        True
     """
 
     names: tuple[str, ...]
     priors: tuple[PriorConfig, ...]
-    search: SearchConfig = field(default_factory=SearchConfig)
+    search: SearchConfig = SEARCHES["default"]
     residual: bool = False
-    exponent: float = 1.0
     segment: float = 10.0
 
     def __post_init__(self) -> None:
@@ -64,8 +61,8 @@ class InstglowConfig:
             raise ModelError(f"{len(self.priors)} priors need as many different names, got {list(self.names)}")
         if RESIDUAL in self.names:
             raise ModelError(f"no prior can be called {RESIDUAL!r}: that is what priors leave")
-        if self.segment <= 0 or self.exponent <= 0:
-            raise ModelError(f"segment and exponent must be positive, got {self.segment}, {self.exponent}")
+        if self.segment <= 0:
+            raise ModelError(f"segment must be positive, got {self.segment}")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -203,7 +200,7 @@ class Instglow(Separator):
         shares = share(
             found.sources[:, :, : shape.n_bins],
             mixture=magnitude if leaves_rest else None,
-            exponent=self.config.exponent,
+            exponent=self.config.search.exponent,
         )
         shares = torch.cat([shares, 1 - shares.sum(dim=1, keepdim=True)], dim=1)  # the last one is the residual
         masks = widen(shares[:, list(condition.indices)], spectrogram.shape[-2])[:, :, None]  # [B, S, 1, G, T]
@@ -333,7 +330,7 @@ def with_phase(sources: Tensor, spectrogram: Tensor, *, clamp: bool = True) -> T
     return magnitude * torch.sgn(spectrogram[:, None, :, :n_frames])
 
 
-def preset(names: Sequence[str], size: str, *, search_name: str = "mle") -> InstglowConfig:
+def preset(names: Sequence[str], size: str, *, search_name: str = "default") -> InstglowConfig:
     """Return the config of priors of one size for some sources.
 
     Example:
@@ -347,6 +344,6 @@ SOURCES = ("vocals", "bass", "drums", "other")
 PRESETS: dict[str, InstglowConfig] = {
     "instglow-debug": replace(preset(SOURCES[:2], "debug"), search=SearchConfig(n_iterations=5)),
     "instglow-small": preset(SOURCES, "small"),
-    "instglow": preset(SOURCES, "published"),
+    "instglow": preset(SOURCES, "published", search_name="mle"),
     "instglow-map": preset(SOURCES, "published", search_name="map"),
 }

@@ -42,6 +42,7 @@ class SearchConfig:
         tolerance: ends the search when 10 iterations bring less than this part of all that the objective fell; 0 never.
         masked: from the fifth iteration on, a source that is quieter than the mixture in a frame, summed over bins, is
             made quieter still, by the ratio of the two.
+        exponent: masks for the mixture's channels and band share a bin as magnitudes to this power do.
         wiener: in the end, sources share the mixture as their magnitudes tell.
         recompute: needs the memory of one prior for gradients, not of all, and half as much time again.
 
@@ -63,6 +64,7 @@ class SearchConfig:
     n_iterations: int = 150
     tolerance: float = 0.0
     masked: bool = False
+    exponent: float = 1.0
     wiener: bool = False
     recompute: bool = False
 
@@ -76,6 +78,8 @@ class SearchConfig:
             raise SettingsError("learning_rate must be above 0 and n_iterations at least 1")
         if not 0 < self.power <= 1 or not 0 <= self.slowing <= 1:
             raise SettingsError(f"power {self.power} and slowing {self.slowing} must be parts of 1")
+        if not 0 < self.exponent < math.inf:
+            raise SettingsError(f"exponent {self.exponent} is out of range: use a positive number")
 
     def pace(self, iteration: int) -> float:
         """Return which part of the learning rate an iteration has.
@@ -357,6 +361,7 @@ def check_priors(priors: Mapping[str, Prior]) -> None:
 
 MLE = SearchConfig()
 SEARCHES: dict[str, SearchConfig] = {
+    "default": replace(MLE, learning_rate=0.05, slowing=0.0, n_iterations=40, power=0.5, exponent=2.0),
     "mle": MLE,
     "map": replace(MLE, prior_weight=0.001, space="data", spread=0.1),
     "map-latent": replace(MLE, prior_weight=1.0, spread=0.01),  # of the published demonstration
