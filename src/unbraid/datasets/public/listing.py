@@ -86,10 +86,11 @@ def read_table(path: Path, *, columns: Sequence[str]) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
+            head = list(reader.fieldnames or ())
             rows = [{key: value or "" for key, value in row.items() if key is not None} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: cannot be read ({error}): unpack the archive of the dataset again") from error
-    missing = [name for name in columns if name not in (reader.fieldnames or ())]
+    missing = [name for name in columns if name not in head]
     if missing:
         raise DatasetError(f"{path}: there is no column {', '.join(missing)}: unpack the archive of the dataset again")
     return rows
