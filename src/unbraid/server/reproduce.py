@@ -169,9 +169,9 @@ class _Writer:
             negative = f", negative=[{', '.join(sides[1])}]" if sides[1] else ""
             return f"unbraid.Examples([{', '.join(sides[0])}]{negative})"
         if isinstance(spec, MaskSpec):
-            positive, negative = self._mask_files(spec)
-            other = {} if negative is None else {"negative": negative}
-            return _call(Mask, positive, **other, **({} if spec.soft else {"soft": False}))
+            painted, against = self._mask_files(spec)
+            other = {} if against is None else {"negative": against}
+            return _call(Mask, painted, **other, **({} if spec.soft else {"soft": False}))
         if isinstance(spec, MimicrySpec):
             return _call(Mimicry, self._names[spec.file], offset=spec.offset)
         chosen: dict[str, object] = {} if spec.track is None else {"track": spec.track}

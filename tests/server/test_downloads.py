@@ -1,0 +1,100 @@
+"""What is taken away is, sample for sample, what the command line writes."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import soundfile
+from studio_server import RATE, wav_bytes
+
+from unbraid.delivery import DeliveryOptions, separate_file
+from unbraid.guides.kinds import Prompts
+from unbraid.server.exports import encoding_for
+
+NAMES = ["vocals", "drums", "residual"]
+
+
+@pytest.fixture(scope="module", params=["PCM_16", "PCM_24", "FLOAT"])
+def separated(request, server):
+    session = server.session()
+    data = wav_bytes(1.5, subtype=request.param, seed=30)
+    song = server.upload(session, data, "my song.wav")["id"]
+    take = server.finished(server.take(session, song)["id"])
+    return data, take["jobs"][0]["id"], take
+
+
+@pytest.mark.parametrize(("container", "depth"), [(None, None), ("flac", "16"), ("wav", "24"), ("flac", None)])
+def test_stems_are_those_of_the_command_line(server, separated, debug_weights, tmp_path, container, depth):
+    data, job, _ = separated
+    (tmp_path / "my song.wav").write_bytes(data)
+    manifest = separate_file(
+        tmp_path / "my song.wav", Prompts("vocals drums"), tmp_path, model=str(debug_weights),
+        options=DeliveryOptions(container=container, depth=depth),
+    )  # fmt: skip
+    params = {name: value for name, value in (("format", container), ("depth", depth)) if value}
+    for index, record in enumerate(manifest.outputs):
+        answer = server.get(f"/api/jobs/{job}/stems/{index}", params=params)
+        expected = (manifest.path.parent / record.file).read_bytes()
+        if record.container == "wav":
+            assert answer.content == expected, record.name
+        found, written = (soundfile.read(io.BytesIO(one), dtype="float32")[0] for one in (answer.content, expected))
+        assert np.array_equal(found, written), record.name
+        assert f"my%20song%20-%20{record.name}.{record.container}" in answer.headers["content-disposition"]
+
+
+def test_a_zip_holds_all_stems_and_says_how_they_were_made(server, separated):
+    _, job, take = separated
+    answer = server.get(f"/api/jobs/{job}/zip", params={"format": "flac", "depth": "16"})
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == [*(f"{name}.flac" for name in NAMES), "take.json"]
+        described = json.loads(archive.read("take.json"))
+        samples, rate = soundfile.read(io.BytesIO(archive.read("vocals.flac")))
+    assert (rate, len(samples)) == (RATE, round(1.5 * RATE))
+    assert described["song"] == "my song.wav"
+    assert described["targets"] == take["targets"]
+    assert "--prompts 'vocals drums'" in described["code"]["command"]
+    assert not list((server.data_dir / "uploads").iterdir())
+
+
+@pytest.mark.parametrize("container", ["mp3", "ogg"])
+def test_lossy_files_have_the_right_length(server, separated, container):
+    answer = server.get(f"/api/jobs/{separated[1]}/stems/0", params={"format": container})
+    samples, rate = soundfile.read(io.BytesIO(answer.content))
+    assert rate == RATE
+    assert abs(len(samples) - 1.5 * RATE) < 3000
+
+
+@pytest.mark.parametrize(
+    ("where", "status"),
+    [("stems/3", 404), ("stems/-1", 404), ("stems/x", 422), ("stems/0?format=aiff", 422), ("stems/0?depth=8", 422)],
+)
+def test_what_is_not_there_is_refused(server, separated, where, status):
+    server.refused("GET", f"/api/jobs/{separated[1]}/{where}", status)
+
+
+def test_a_format_that_cannot_hold_it_is_refused(server):
+    session = server.session()
+    song = server.upload(session, wav_bytes(0.5, channels=4))["id"]
+    job = server.finished(server.take(session, song)["id"])["jobs"][0]["id"]
+    error = server.refused("GET", f"/api/jobs/{job}/stems/0", 422, params={"format": "mp3"})
+    assert error == {"type": "AudioWriteError", "message": "MP3 holds at most 2 channels, not 4: use wav, flac or ogg"}
+    error = server.refused("GET", f"/api/jobs/{job}/stems/0", 422, params={"format": "flac", "depth": "float"})
+    assert "flac cannot hold depth 'float'" in error["message"]
+
+
+def test_a_region_is_as_long_as_it_says(server):
+    session = server.session()
+    song = server.upload(session, wav_bytes(1.5, seed=31))["id"]
+    job = server.finished(server.take(session, song, region={"start": 0.48, "stop": 0.96})["id"])["jobs"][0]
+    parts = [server.get(f"/api/jobs/{job['id']}/stems/{index}").content for index in range(3)]
+    samples = [soundfile.read(io.BytesIO(part), dtype="int16")[0].astype(int) for part in parts]
+    mixture = soundfile.read(io.BytesIO(wav_bytes(1.5, seed=31)), dtype="int16")[0].astype(int)
+    first, last = round(0.48 * RATE), round(0.96 * RATE)
+    assert np.array_equal(sum(samples), mixture[first:last])  # to the bit
+
+
+def test_mp3_has_no_depth_and_float_has_a_home():
+    assert encoding_for("16", container="mp3", wanted=None).depth == "-"
+    assert encoding_for(None, container=None, wanted=None).depth == "float"
