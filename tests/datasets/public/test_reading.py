@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from unbraid.audio.files import read_audio
 from unbraid.datasets.public import headers as headers_module
 from unbraid.datasets.public.dataset import Recording, Stem, Track
 from unbraid.datasets.public.headers import Header, cache_file, probe, recordings_of, survey
@@ -53,6 +54,21 @@ def test_ranges_of_every_format_equal_the_whole(tmp_path, suffix):
     assert whole.shape == (2, 90_000)
     for start, stop in ((0, 10), (1, 3000), (50_123, 60_000), (89_990, 90_000)):
         assert np.array_equal(read_recording(recording, start, stop), whole[:, start:stop])
+
+
+def test_formats_without_a_length_and_with_many_channels_are_read_from_the_beginning(tmp_path):
+    streamed = tmp_path / "streamed.flac"
+    soundfile.write(streamed, noise(9000, 2, 4), RATE)
+    content = bytearray(streamed.read_bytes())
+    content[21] &= 0xF0  # the number of samples, as a pipe leaves it
+    content[22:26] = bytes(4)
+    streamed.write_bytes(content)
+    assert probe(streamed) == Header(RATE, 9000, 2)
+    assert np.array_equal(read_recording(Recording(streamed, RATE, 9000, 2), 70, 90), noise(9000, 2, 4)[70:90].T)
+    surround = tmp_path / "surround.ogg"
+    soundfile.write(surround, noise(9000, 6, 5), RATE)
+    recording = Recording(surround, RATE, 9000, 6)
+    assert np.array_equal(read_recording(recording, 5000, 5050), read_audio(surround).samples[:, 5000:5050].numpy())
 
 
 def test_a_file_that_became_shorter_is_told(tmp_path):

@@ -25,7 +25,7 @@ from unbraid.datasets.public.dataset import Recording
 from unbraid.errors import AudioReadError, DatasetError
 
 _TABLE = "CREATE TABLE IF NOT EXISTS headers (path TEXT PRIMARY KEY, size INT, mtime_ns INT, streams TEXT)"
-_UNKNOWN_LENGTH = 1 << 50  # libsndfile reports frames beyond this where the file does not tell
+UNKNOWN_LENGTH = 1 << 50  # libsndfile reports frames beyond this where the file does not tell
 _THREADS = 16
 
 
@@ -147,7 +147,7 @@ def _read_streams(path: Path) -> tuple[Header, ...]:
         return tuple(Header(one.sample_rate, one.n_samples, one.n_channels) for one in sound_tracks(path))
     if tells_length:
         found = soundfile.info(path)
-        if found.frames < _UNKNOWN_LENGTH:
+        if found.frames < UNKNOWN_LENGTH:
             return (Header(int(found.samplerate), int(found.frames), int(found.channels)),)
     with open_audio(path) as reader:  # decodes the file once, to count
         return (Header(reader.sample_rate, reader.n_samples, reader.n_channels),)
@@ -165,7 +165,9 @@ def _remembered(states: Mapping[Path, tuple[int, int] | None]) -> dict[Path, tup
                 row = cache.execute(query, (_key(path), *state)).fetchone() if state else None
                 if row is not None:
                     found[path] = tuple(Header(*(int(value) for value in stream)) for stream in json.loads(row[0]))
-    except (sqlite3.DatabaseError, ValueError, TypeError, OSError):
+    except (sqlite3.OperationalError, OSError):  # no table yet, or locked for long
+        return {}
+    except (sqlite3.DatabaseError, ValueError, TypeError):
         _forget()
         return {}
     return found

@@ -43,7 +43,7 @@ def index(root: Path, split: str) -> list[Track]:
     chosen = sorted(wavs) if split == "all" else keys[split]
     lost = [name for name in chosen if name not in wavs]
     if lost:
-        raise DatasetError(f"{root}: {lost[0]}.wav and {len(lost) - 1} others are missing: {_CURE}")
+        raise DatasetError(f"{root}: {len(lost)} of its recordings are missing, such as {lost[0]}.wav: {_CURE}")
     found = recordings_of((wavs[name] for name in chosen), dataset=NAME)
     return [
         Track(name, NAME, part_of.get(name, "all"), (Stem(LABEL, LABEL, (found[wavs[name]],), score=scores.get(name)),))

@@ -159,9 +159,11 @@ def hear(window: OnsetWindow) -> WindowSounds:
     """
     track, stem = window.track, window.stem
     first = round(window.start * track.sample_rate)
-    target = _window(lambda start, stop: read_stem(stem, start, stop)[0], first, track)
+    target = cut_window(lambda start, stop: read_stem(stem, start, stop)[0], first, track.sample_rate)
     own = track.mixture is not None
-    mixture = _window(lambda start, stop: read_mixture(track, start, stop, distributed=own)[0], first, track)
+    mixture = cut_window(
+        lambda start, stop: read_mixture(track, start, stop, distributed=own)[0], first, track.sample_rate
+    )
     return balance(target, mixture - target)
 
 
@@ -185,19 +187,25 @@ def hear_solo(window: OnsetWindow) -> Samples:
     Raises:
         DatasetError: if a file cannot be read.
     """
-    first = round(window.start * window.track.sample_rate)
-    return _window(lambda start, stop: read_stem(window.stem, start, stop)[0], first, window.track)
+    rate = window.track.sample_rate
+    return cut_window(lambda start, stop: read_stem(window.stem, start, stop)[0], round(window.start * rate), rate)
 
 
-def _window(read: Callable[[int, int], Samples], first: int, track: Track) -> Samples:
-    """Read a window with some more on both sides, and resample it; zeros before the beginning."""
-    rate = track.sample_rate
-    step = rate // gcd(rate, SAMPLE_RATE)
-    before = step * round(_MARGIN * rate / step)
-    n_read = 2 * before + round(SECONDS * rate) + step
-    start = first - before
-    samples = read(max(start, 0), start + n_read)
-    padded = np.pad(samples, (max(0, -start), 0))
-    heard = resample(torch.from_numpy(padded)[None], source_rate=rate, target_rate=SAMPLE_RATE)[0].numpy()
-    skipped = before * SAMPLE_RATE // rate
+def cut_window(read: Callable[[int, int], Samples], first: int, sample_rate: int) -> Samples:
+    """Read a window and resample it to 16 kHz, together with a little on both sides so that its ends are right.
+
+    Args:
+        read: returns the samples ``[n]`` from start to stop, with zeros behind the end.
+        first: sample at which the window begins.
+        sample_rate: of these samples, in hertz.
+
+    Returns:
+        ``[n]`` of 4.08 s.
+    """
+    step = sample_rate // gcd(sample_rate, SAMPLE_RATE)
+    before = step * round(_MARGIN * sample_rate / step)
+    start, stop = first - before, first + before + round(SECONDS * sample_rate) + step
+    padded = np.pad(read(max(start, 0), stop), (max(0, -start), 0))
+    heard = resample(torch.from_numpy(padded)[None], source_rate=sample_rate, target_rate=SAMPLE_RATE)[0].numpy()
+    skipped = before * SAMPLE_RATE // sample_rate
     return np.ascontiguousarray(heard[skipped : skipped + N_SAMPLES])

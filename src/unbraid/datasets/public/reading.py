@@ -13,9 +13,11 @@ import soundfile
 import torch
 
 from unbraid.audio.container_ranges import read_range
+from unbraid.audio.encoding import OGG_ORDER
 from unbraid.audio.files import open_audio
 from unbraid.audio.headers import Family, family_of, mp3_tag
 from unbraid.datasets.public.dataset import Recording, Stem, Track
+from unbraid.datasets.public.headers import UNKNOWN_LENGTH
 from unbraid.errors import AudioReadError, DatasetError
 
 Samples = npt.NDArray[np.float32]
@@ -48,14 +50,12 @@ def read_recording(recording: Recording, start: int = 0, stop: int | None = None
     except (AudioReadError, soundfile.LibsndfileError, OSError) as error:
         raise DatasetError(f"{recording.path}: cannot be read ({error}): get a complete copy of the file") from error
     missing = stop - start - samples.shape[1]
-    if missing > (_SLACK if recording.stream or recording.path.suffix == ".mp4" else 0):
+    if missing:
         raise DatasetError(f"{recording.path}: it ends {missing} samples too early: get a complete copy of the file")
     if len(samples) != recording.n_channels:
         raise DatasetError(
             f"{recording.path}: {len(samples)} channels, {recording.n_channels} when it was indexed: index it again"
         )
-    if missing:
-        samples = np.pad(samples, ((0, 0), (0, missing)))
     return samples if recording.gain == 1.0 else samples * np.float32(recording.gain)
 
 
@@ -123,12 +123,16 @@ def _read(path: Path, start: int, stop: int, stream: int) -> Samples:
         family = family_of(file.read(16))
         counted = family is not Family.OTHER or mp3_tag(file)[1] is not None
     if family.is_container:
-        return read_range(path, start, stop, track=stream)
+        samples = read_range(path, start, stop, track=stream)
+        missing = stop - start - samples.shape[1]  # a header may promise a frame too much
+        return np.pad(samples, ((0, 0), (0, missing if missing <= _SLACK else 0)))
     if stream:
         raise AudioReadError(f"there is no audio stream {stream} in a {family.value} file")
-    if not counted or family is Family.OGG:
+    if not counted:
         return _read_exactly(path, start, stop)
     with soundfile.SoundFile(path) as sound:
+        if sound.frames >= UNKNOWN_LENGTH or (family is Family.OGG and sound.channels in OGG_ORDER):
+            return _read_exactly(path, start, stop)
         before = min(start, _SETTLING) if sound.subtype in _LOSSY else 0
         sound.seek(min(start - before, sound.frames))
         frames: Samples = sound.read(before + stop - start, dtype="float32", always_2d=True)[before:]
@@ -136,7 +140,7 @@ def _read(path: Path, start: int, stop: int, stream: int) -> Samples:
 
 
 def _read_exactly(path: Path, start: int, stop: int) -> Samples:
-    """Decode from the beginning, where a file does not tell its length or orders its channels in its own way."""
+    """Decode from the beginning, where a file does not tell its length, or has its own order of channels."""
     with open_audio(path) as reader:
         blocks = list(reader.blocks(start=start, stop=stop))
         joined = torch.cat(blocks, dim=1) if blocks else torch.zeros(reader.n_channels, 0)
