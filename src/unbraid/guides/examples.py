@@ -32,6 +32,7 @@ def resolve_examples(targets: Sequence[Target], *, cut: Cut | None = None) -> tu
             mixture; the message names the target.
 
     Example:
+        >>> import torch
         >>> song = Audio(torch.ones(1, 8000), 8000)
         >>> (target,) = resolve_examples([Target("riff", Span(0.5, 1))], cut=lambda span: cut_span(song, span))
         >>> target.guides[0].recordings[0][0].duration

@@ -124,6 +124,7 @@ def read_mimicry(guide: Mimicry | Score, *, target: str) -> Mimicry:
             the score has no notes, or several tracks and none of them is chosen. The message names the target.
 
     Example:
+        >>> import torch
         >>> tone = torch.sin(2 * torch.pi * 440 * torch.arange(32000) / 16000)
         >>> read_mimicry(Mimicry((torch.stack([tone, tone]), 16000)), target="lead").recording.n_channels
         1
@@ -283,6 +284,7 @@ class ClockedMimicry:
         GuideError: if it has not been read, or its offset has not been found.
 
     Example:
+        >>> import torch
         >>> held = ClockedMimicry(Mimicry(Audio(torch.ones(1, 4), 2), offset=1.0), sample_rate=2)
         >>> held.crop(0, 4)
         tensor([0., 0., 1., 1.])
