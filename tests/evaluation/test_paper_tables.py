@@ -290,7 +290,7 @@ def test_likelihoods_are_measured_by_every_prior(shelf: Path, tmp_path: Path, pr
 def mask_model() -> Guidesep:
     """Predicts masks, which takes one pass instead of seven."""
     torch.manual_seed(0)
-    return Guidesep(guidesep.PRESETS["guidesep-mask-debug"]).eval()
+    return Guidesep(guidesep.baseline(replace(guidesep.PRESETS["guidesep"], network=SHAPE))).eval()
 
 
 @pytest.fixture(scope="module")
