@@ -24,6 +24,8 @@ FLOORS = {
     "evaluation": 6,
     "explanation": 6,
     "listening": 7,
+    "server": 7,
+    "client": 0,
     "cli": 8,
 }
 EVERYONES = {"errors"}
@@ -37,7 +39,10 @@ KEPT_TO = {
     "soxr": ("audio/resample.py",),
     "PIL": ("guides/mask_files.py",),
     "matplotlib": ("explanation/picture.py",),
-    "fastapi": (),
+    "fastapi": ("server/", "cli/studio.py"),
+    "starlette": ("server/",),
+    "uvicorn": ("server/", "cli/studio.py"),
+    "pydantic": ("server/",),
     "ray": (),
 }
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}

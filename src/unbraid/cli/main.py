@@ -27,6 +27,7 @@ from unbraid.cli.priors import priors
 from unbraid.cli.render import render
 from unbraid.cli.request import GuideCommand
 from unbraid.cli.separate import separate
+from unbraid.cli.studio import studio
 from unbraid.cli.teach import teach
 from unbraid.cli.train import train
 from unbraid.errors import UnbraidError
@@ -79,6 +80,7 @@ def _options(
 
 
 app.command(cls=GuideCommand, short_help="Separate recordings into sounds and the rest.")(separate)
+app.command(short_help="Open the studio, a web page to point at sounds.")(studio)
 app.command(short_help="Teach a model a sound by examples, and ask for it by name.")(teach)
 app.command(short_help="List the models.")(models)
 app.add_typer(priors, name="priors", short_help="List, add and remove priors of single sources.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +32,7 @@ def studio(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = None,
     data_dir: Annotated[
         Path | None,
-        typer.Option(envvar="UNBRAID_STUDIO", help="Where sessions are kept.", show_default="in your data folder"),
+        typer.Option(envvar="UNBRAID_STUDIO", help="Where sessions are kept.", show_default="in the library"),
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     device: Annotated[
@@ -54,13 +53,14 @@ def studio(  # noqa: PLR0913, PLR0917 - one parameter per option
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise UsageError(f"the studio needs {error.name}: pip install 'unbraid[studio]'") from error
+    from unbraid.library import library
     from unbraid.server.run import open_socket, serve
     from unbraid.server.security import Door
     from unbraid.server.studio import StudioOptions
 
     door = Door(host, token, tuple(allow_host or ()))
     options = StudioOptions(
-        data_dir=data_dir or default_data_dir(),
+        data_dir=data_dir or library() / "studio",
         devices=pick_devices(device or ["auto"]),
         models=tuple(model or ()),
         limits=_limits(max_upload, max_minutes, quota, keep_days),
@@ -86,12 +86,6 @@ def _limits(max_upload: float, max_minutes: float, quota: float, keep_days: floa
         session_bytes=round(quota * GIGABYTE),
         keep_days=keep_days,
     )
-
-
-def default_data_dir() -> Path:
-    """Return the folder of sessions where none is given: ``unbraid/studio`` in the user's data folder."""
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "unbraid" / "studio"
 
 
 def pick_devices(names: list[str]) -> tuple[str, ...]:

@@ -77,8 +77,10 @@ class DataFolder:
             self._lock = (root / "lock").open("ab")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            self.close()
             raise SettingsError(f"{root}: another studio uses this data folder: stop it, or give --data-dir") from error
         except OSError as error:
+            self.close()
             raise SettingsError(f"{root}: cannot be used ({error.strerror}): give another --data-dir") from error
         for place in (root / "work", root / "uploads"):
             for left in place.iterdir():

@@ -66,7 +66,7 @@ class Door:
     Example:
         >>> Door("0.0.0.0")
         Traceback (most recent call last):
-        unbraid.errors.SettingsError: --host 0.0.0.0 lets other machines in: give a --token of 16 letters or more ...
+        unbraid.errors.SettingsError: --host 0.0.0.0 lets other machines in: give a --token of 16 letters ...
     """
 
     host: str = "127.0.0.1"
@@ -76,8 +76,8 @@ class Door:
     def __post_init__(self) -> None:
         if self.token is None and not is_loopback(self.host):
             raise SettingsError(
-                f"--host {self.host} lets other machines in: give a --token of {MIN_TOKEN} letters or more, such as "
-                f"{secrets.token_urlsafe(24)}"
+                f"--host {self.host} lets other machines in: give a --token of {MIN_TOKEN} letters "
+                f"or more, such as {secrets.token_urlsafe(24)}"
             )
         if self.token is not None and (len(self.token) < MIN_TOKEN or not self.token.isascii()):
             raise SettingsError(f"the token is too short or no ASCII: give {MIN_TOKEN} letters or more")
