@@ -52,7 +52,7 @@ def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
                 n_samples = end - (stream.start_time or 0)
             else:
                 n_samples = ContainerSource(path, track=len(found)).n_samples
-            found.append(SoundTrack(rate, n_samples, int(stream.codec_context.channels)))
+            found.append(SoundTrack(rate, n_samples, len(stream.codec_context.layout.channels)))
     return tuple(found)
 
 

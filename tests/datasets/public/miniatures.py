@@ -122,16 +122,16 @@ def make_moisesdb(root: Path) -> None:
     """Five songs in ``moisesdb_v0.1``, one of them with bleed, some files mono."""
     base = root / "moisesdb_v0.1"
     parts = (
-        *(("vocals", "lead female singer", 1), ("vocals", "background vocals", 2), ("bass", "bass guitar", 1)),
-        *(("drums", "kick drum", 1), ("drums", "overheads", 2), ("guitar", "distorted electric guitar", 2)),
-        *(("percussion", "a-tonal percussion (claps, shakers, congas, cowbell etc)", 2),),
+        *(("vocals", "lead_female_singer", 1), ("vocals", "background_vocals", 2), ("bass", "bass_guitar", 1)),
+        *(("drums", "kick_drum", 1), ("drums", "overheads", 2), ("guitar", "distorted_electric_guitar", 2)),
+        *(("percussion", "a-tonal_percussion_(claps,_shakers,_congas,_cowbell_etc)", 2),),
     )
     for number, song in enumerate(MOISES_SONGS):
         stems: dict[str, list[dict[str, object]]] = {}
         for k, (stem, kind, n_channels) in enumerate(parts):
             identifier = f"{number}{k}aa-{kind[:3]}"
             write_sound(base / song / stem / f"{identifier}.wav", tone(1000 + 10 * number + k, n_channels=n_channels))
-            bleeds = number == 1 and kind == "overheads"
+            bleeds = {"drums": ["kick_drum"]} if number == 1 and kind == "overheads" else [False] if k else False
             track = {"id": identifier, "trackType": kind, "extension": "wav", "has_bleed": bleeds}
             stems.setdefault(stem, []).append(track)
         facts = {

@@ -149,6 +149,9 @@ def test_moisesdb_counts_by_the_stem_as_tuss_does():
     assert sound_of("moisesdb", "bass/tuba (bass of brass)") == Sound("bass", "bass", "brass", "Brass", "Brass")
     assert sound_of("moisesdb", "vocals/other (vocoder, beatboxing etc)").instrument == "vocals"
     assert sound_of("moisesdb", "guitar/something new").instrument == "electric guitar"
+    assert sound_of("moisesdb", "guitar/lap_steel_guitar_or_slide_guitar") == sound_of(
+        "moisesdb", "guitar/lap steel guitar"
+    )
     assert sound_of("moisesdb", "bowed_strings/Cello_Section").slakh_class == "Strings (continued)"
 
 

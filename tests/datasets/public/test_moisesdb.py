@@ -24,9 +24,9 @@ def test_every_recorded_track_is_a_stem_in_its_group(root):
     assert [track.name for track in tracks] == sorted(MOISES_SONGS)
     stems = tracks[0].stems
     assert [stem.label for stem in stems][:3] == [
-        "vocals/lead female singer",
-        "vocals/background vocals",
-        "bass/bass guitar",
+        "vocals/lead_female_singer",
+        "vocals/background_vocals",
+        "bass/bass_guitar",
     ]
     assert {stem.group for stem in stems} == {"vocals", "bass", "drums", "guitar", "percussion"}
     assert tracks[0].details == {"song": "Canción 0", "artist": "Ångström", "genre": "rock"}

@@ -56,7 +56,7 @@ class _Part:
 def index(root: Path, split: str) -> list[Track]:
     """Return the songs of a split, by identifier; every recorded track is a stem, its group is that of MoisesDB.
 
-    Labels are ``vocals/lead male singer``: the stem, and what the track holds.
+    Labels are ``vocals/lead_male_singer``: the stem, and what the track holds.
 
     Raises:
         DatasetError: if there is no such split or song in it, or a file is missing or damaged.
@@ -151,7 +151,7 @@ def _parts(song: Path) -> list[_Part]:
                 str(stem["stemName"]),
                 str(track.get("trackType") or ""),
                 song / str(stem["stemName"]) / f"{track['id']}.{str(track.get('extension') or 'wav').lstrip('.')}",
-                bool(track.get("has_bleed", False)),
+                _bleeds(track.get("has_bleed")),
             )
             for stem in facts["stems"]
             for track in stem["tracks"]
@@ -161,6 +161,15 @@ def _parts(song: Path) -> list[_Part]:
     if not parts:
         raise DatasetError(f"{path}: it lists no stem: {_CURE}")
     return parts
+
+
+def _bleeds(value: object) -> bool:
+    """Tell what ``has_bleed`` says: no or yes, or what is heard too, as a list or a table of lists."""
+    if isinstance(value, dict):
+        return any(_bleeds(one) for one in value.values())
+    if isinstance(value, list):
+        return any(_bleeds(one) for one in value)
+    return bool(value) and str(value).lower() not in ("no", "false")
 
 
 def _facts(song: Path) -> Mapping[str, str]:
