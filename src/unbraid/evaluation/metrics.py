@@ -20,7 +20,7 @@ from torch import Tensor
 from unbraid.evaluation.bss_eval import BssScores, Framing, bss_eval, bss_eval_stream, sdr_chunks
 from unbraid.evaluation.log_wmse import log_wmse
 from unbraid.evaluation.perceptual import pesq, stoi
-from unbraid.models import losses
+from unbraid.evaluation.signal_blocks import correlation, dot, energy, remainder_energy, same_length
 from unbraid.models.losses import Metric
 
 __all__ = [
@@ -73,8 +73,9 @@ def si_sdr(*, estimate: Tensor, reference: Tensor, limit_db: float = SI_SDR_LIMI
         >>> round(si_sdr(estimate=3 * (reference + torch.tensor([0.0, 0.1, 0.0, 0.1])), reference=reference).item(), 3)
         20.0
     """
-    estimate, reference = _pair(estimate, reference)
-    return losses.si_sdr(estimate=estimate, reference=reference, limit_db=limit_db)
+    power = energy(reference)
+    gain = dot(estimate, reference) / power
+    return _decibels(gain.square() * power, remainder_energy(estimate, gain, reference), limit_db)
 
 
 def si_sdr_improvement(*, estimate: Tensor, reference: Tensor, mixture: Tensor) -> Tensor:
@@ -112,8 +113,9 @@ def snr(*, estimate: Tensor, reference: Tensor, limit_db: float = SNR_LIMIT_DB) 
         >>> round(snr(estimate=torch.tensor([0.9, 0.0]), reference=torch.tensor([1.0, 0.0])).item(), 3)
         20.0
     """
-    estimate, reference = _pair(estimate, reference)
-    return losses.snr(estimate=estimate, reference=reference, limit_db=limit_db)
+    power = energy(reference)
+    ratio = _decibels(power, remainder_energy(estimate, 1.0, reference), limit_db)
+    return torch.where(power == 0, torch.nan, ratio)
 
 
 def sdr(*, estimate: Tensor, reference: Tensor, limit_db: float = SNR_LIMIT_DB) -> Tensor:
@@ -176,23 +178,17 @@ def sdr_bss_eval(
     """
     if filter_length < 1:
         raise ValueError(f"a filter of {filter_length} samples: give 1 or more")
-    estimate, reference = torch.broadcast_tensors(*_pair(estimate, reference))
-    heard = _energy(estimate) > 0
-    estimate, reference = (
-        signal / torch.where(energy > 0, energy.sqrt(), 1)[..., None]
-        for signal in (estimate, reference)
-        for energy in (_energy(signal),)
-    )
-    size = 2 ** (reference.shape[-1] + filter_length - 1).bit_length()
-    spectrum = torch.fft.rfft(reference, size)
-    auto = torch.fft.irfft(spectrum.abs().square(), size)[..., :filter_length]
-    cross = torch.fft.irfft(torch.fft.rfft(estimate, size) * spectrum.conj(), size)[..., :filter_length]
+    powers = energy(estimate), energy(reference)
+    estimate_scale, scale = (torch.where(power > 0, power, 1).rsqrt()[..., None] for power in powers)
+    auto = correlation(reference, reference, n_lags=filter_length) * scale.square()
+    cross = correlation(estimate, reference, n_lags=filter_length) * scale * estimate_scale
+    auto = auto.expand_as(cross)
     lags = torch.arange(filter_length, device=auto.device)
     system = auto[..., (lags[:, None] - lags).abs()]  # Toeplitz [..., L, L]
     system.diagonal(dim1=-2, dim2=-1).add_(loading)
     explained = (cross * torch.linalg.solve(system, cross[..., None])[..., 0]).sum(dim=-1).clamp(0, 1)
-    ratio = torch.where(heard, 10 * torch.log10(explained / (1 - explained)), -torch.inf).clamp(-limit_db, limit_db)
-    return torch.where(_energy(reference) == 0, torch.nan, ratio)
+    ratio = torch.where(powers[0] > 0, 10 * torch.log10(explained / (1 - explained)), -torch.inf)
+    return torch.where(powers[1] == 0, torch.nan, ratio.clamp(-limit_db, limit_db))
 
 
 def si_sir(*, estimate: Tensor, reference: Tensor, rest: Tensor, limit_db: float = SI_SDR_LIMIT_DB) -> Tensor:
@@ -221,16 +217,17 @@ def si_sir(*, estimate: Tensor, reference: Tensor, rest: Tensor, limit_db: float
         >>> round(si_sir(estimate=voice + 0.1 * noise + artifact, reference=voice, rest=noise).item(), 3)
         20.0
     """
-    estimate, reference = _pair(estimate, reference)
-    _, rest = _pair(estimate, rest)
-    energy = _energy(reference)
-    safe = torch.where(energy > 0, energy, 1)
-    apart = rest - ((rest * reference).sum(dim=-1) / safe)[..., None] * reference
-    room = _energy(apart)
-    wanted = (estimate * reference).sum(dim=-1).square() / safe
-    unwanted = (estimate * apart).sum(dim=-1).square() / torch.where(room > 0, room, 1)
+    power = energy(reference)
+    safe = torch.where(power > 0, power, 1)
+    shared = dot(rest, reference)
+    overlap = shared / safe
+    room = remainder_energy(rest, overlap, reference)
+    aligned = dot(estimate, reference)
+    wanted = aligned.square() / safe
+    apart = dot(estimate, rest) - overlap * aligned  # the estimate along what the rest has beside the reference
+    unwanted = apart.square() / torch.where(room > 0, room, 1)
     ratio = torch.where(wanted > 0, 10 * torch.log10(wanted / unwanted), -torch.inf).clamp(-limit_db, limit_db)
-    return torch.where(energy == 0, torch.nan, ratio)
+    return torch.where(power == 0, torch.nan, ratio)
 
 
 def false_output_db(*, estimate: Tensor, mixture: Tensor) -> Tensor:
@@ -250,10 +247,10 @@ def false_output_db(*, estimate: Tensor, mixture: Tensor) -> Tensor:
         >>> round(false_output_db(estimate=torch.tensor([0.1, 0.0]), mixture=torch.tensor([1.0, 0.0])).item(), 3)
         -20.0
     """
-    estimate, mixture = _pair(estimate, mixture)
-    energy = _energy(mixture)
-    level = 10 * torch.log10(_energy(estimate) / energy)
-    return torch.where(energy == 0, torch.nan, level.clamp(min=SILENCE_DB))
+    same_length(estimate, mixture)
+    power = energy(mixture)
+    level = 10 * torch.log10(energy(estimate) / power)
+    return torch.where(power == 0, torch.nan, level.clamp(min=SILENCE_DB))
 
 
 def presence_auc(*, scores: Sequence[float], present: Sequence[bool]) -> float:
@@ -384,11 +381,7 @@ def pairwise(*, estimate: Tensor, reference: Tensor, metric: Metric) -> Tensor:
     return torch.stack(rows)
 
 
-def _pair(estimate: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    if estimate.shape[-1] != reference.shape[-1]:
-        raise ValueError(f"signals differ in length: {estimate.shape[-1]} and {reference.shape[-1]} samples")
-    return estimate.double(), reference.double()
-
-
-def _energy(signal: Tensor) -> Tensor:
-    return signal.square().sum(dim=-1)
+def _decibels(wanted: Tensor, unwanted: Tensor, limit_db: float) -> Tensor:
+    """Ratio of two energies, within the limits; nothing wanted is the worst."""
+    tiny = torch.finfo(torch.float64).tiny
+    return (10 * (torch.log10(wanted) - torch.log10(unwanted + tiny))).clamp(-limit_db, limit_db)
