@@ -1,6 +1,7 @@
 """The list of models."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import typer
@@ -8,8 +9,11 @@ from typer.testing import CliRunner
 
 from unbraid import load_model
 from unbraid.cli.main import app
-from unbraid.cli.models import POINTERS
-from unbraid.zoo import ZOO
+from unbraid.cli.models import POINTERS, describe
+from unbraid.errors import ModelError
+from unbraid.models.instglow import Instglow, InstglowConfig
+from unbraid.models.instglow_network import PRIORS
+from unbraid.zoo import ZOO, save_weights
 
 
 def test_text_names_every_model_and_whether_it_ships():
@@ -58,3 +62,25 @@ def test_every_kind_of_guide_has_its_options():
     told = {word for words in POINTERS.values() for word in words.split(", ")}
     assert told <= offered
     assert {guide for entry in ZOO.values() for guide in entry.guides} <= set(POINTERS)
+
+
+def test_priors_of_the_user_are_no_part_of_what_ships(tmp_path, monkeypatch):
+    shape = PRIORS["debug"]
+    monkeypatch.setattr("unbraid.priors.WEIGHTS", tmp_path)
+    monkeypatch.setenv("UNBRAID_LIBRARY", str(tmp_path / "library"))
+    for room in ("unbraid.priors", "unbraid.zoo"):
+        monkeypatch.setattr(f"{room}.SHIPPED", {"vocals": "", "drums": ""})
+    (tmp_path / "library" / "priors").mkdir(parents=True)
+    slow = replace(shape, sample_rate=8000)
+    for path, name, one in (
+        (tmp_path / "prior-vocals.safetensors", "vocals", shape),
+        (tmp_path / "prior-drums.safetensors", "drums", shape),
+        (tmp_path / "library" / "priors" / "kazoo.safetensors", "kazoo", slow),
+    ):
+        save_weights(Instglow(InstglowConfig(names=(name,), priors=(one,))), path)
+    known = describe(ZOO["instglow"])
+    assert known["ships"]
+    assert known["vocabulary"] == ["vocals", "drums"]
+    assert known["sample_rate"] == 44100
+    with pytest.raises(ModelError, match="'drums' and 'kazoo' hear different"):
+        load_model("instglow", priors=["drums", "kazoo"])

@@ -45,13 +45,15 @@ def models(
 
 def describe(entry: ZooEntry) -> dict[str, Any]:
     """Return what the table says of a model, and what its weights file says where it ships."""
+    from unbraid.priors import SHIPPED, shipped_path
     from unbraid.zoo import load_model
 
     pointers = {kind: POINTERS[kind] for kind in POINTERS if kind in entry.guides}
     known = {**asdict(entry), "ships": entry.ships, "pointed_at_with": pointers}
     if not entry.ships:
         return known
-    model = load_model(entry.name)
+    own = None if entry.path is not None else [shipped_path(name) for name in SHIPPED]  # priors of the user are no part
+    model = load_model(entry.name, priors=own)
     return {
         **known,
         "sample_rate": model.sample_rate,
