@@ -168,3 +168,38 @@ def test_taught_labels_are_asked_for(songs: Path, listener: Path, weights: Path,
     assert "vocals" in found[0]["settings"]["taught"]
     with pytest.raises(GuideError, match="was taught to listener"):
         run_guided("labels", *arguments, "-m", weights)
+
+
+def test_a_folder_is_examined_with_floors_on_several_processes(songs: Path, weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    text = run_guided(str(songs), "-m", weights, "--references", "--processes", 2, "--cases", 1, "--out", out)
+    found = records(out)
+    assert {one["model"] for one in found} == {
+        "debug", "mixture", "silence", "oracle-ibm", "oracle-irm", "oracle-cirm"
+    }  # fmt: skip
+    assert {one["protocol"] for one in found} == {"folder"}
+    scores = {(one["item"], one["prompt"], one["model"]): one for one in found}
+    for item in ("one", "two", "three"):
+        assert scores[item, "vocals", "mixture"]["si_sdr_improvement"] == 0.0
+        assert scores[item, "vocals", "silence"]["snr"] == 0.0
+        assert scores[item, "vocals", "oracle-cirm"]["si_sdr"] > scores[item, "vocals", "oracle-ibm"]["si_sdr"] > 0
+    for name in ("report.md", "report.html"):
+        assert str(out / name) in text
+    assert "<audio" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_absent_prompts_are_put_to_floors_too(songs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run("--data", songs, "-m", "silence", "--out", out, "--tracks", 1, "--absent", "--cases", 0)
+    absent = [one for one in records(out) if one["mode"] == "absent-prompt"]
+    assert {one["prompt"] for one in absent} == {"speech", "sfx", "sfx-mix", "bass", "other"}
+    assert {one["level_db"] for one in absent} == {-120.0}
+
+
+def test_examinations_are_listed_and_wrong_names_told(tmp_path: Path) -> None:
+    text = run_guided("", "--list")
+    assert "FOLDER" in text
+    for name in ("tuss", "pointed-hum", "tuss-table3", "instglow-figure2"):
+        assert f"\n{name} " in text
+    assert "mean tuss-table3?" in run_guided("tuss-table4", "--out", tmp_path, code=2)
+    assert "needs recordings" in run_guided("lasaft-table1", "--out", tmp_path, code=2)

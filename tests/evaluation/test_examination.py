@@ -88,7 +88,7 @@ def test_cases_are_asked_for_once_more_and_sound_the_same(songs: Path, weights: 
     chosen = choose_cases(run.evaluation.records, "si_sdr", count=1)
     assert [one.rank for one in chosen] == ["best", "median", "worst"]
     assert chosen[0].score >= chosen[1].score >= chosen[2].score
-    cases = hear_cases(chosen, examination.units(), run.by_unit, entrants.enter())
+    cases = hear_cases(chosen, run.units, run.by_unit, entrants.enter())
     assert [case.record.key for case in cases] == [one.record.key for one in chosen]
     for case in cases:
         truth, answer = case.sounds["truth"].double(), case.sounds["answer"].double()

@@ -143,11 +143,13 @@ PAPERS: dict[str, Entry] = {
         "Table I of the InstGlow paper",
         "musdb18-hq or musdb18, slakh2100 or slakh2100-redux; any of them",
         lambda choice, wishes: InstglowTable(choice),
+        ("instglow",),
     ),
     "instglow-figure2": Entry(
         "Figure 2 of the InstGlow paper: likelihoods of sources by priors",
         "musdb18-hq or musdb18",
         lambda choice, wishes: InstglowFigure(choice),
+        ("instglow",),
     ),
 }
 

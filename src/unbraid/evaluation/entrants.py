@@ -10,7 +10,7 @@ from pathlib import Path
 from unbraid.evaluation.protocols import Contestant
 from unbraid.evaluation.reference_methods import ReferenceModel, find_reference
 from unbraid.models.queries import add_query, is_for, load_query
-from unbraid.zoo import ZOO, load_model, read_file, weights_hash
+from unbraid.zoo import PRIOR_SYSTEM, ZOO, load_model, read_file, weights_hash
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Entrants:
 
     Args:
         names: of models, weights files, or methods of `unbraid.evaluation.reference_methods`; each once.
+            ``instglow:vocals,drums.safetensors`` names the priors that separate together.
         device: where the networks run.
         taught: files of labels that were taught to some of them.
 
@@ -44,6 +45,10 @@ class Entrants:
             method = find_reference(name)
             if method is not None:
                 loaded[method.name] = Contestant.enter(method.name, ReferenceModel(method))
+                continue
+            if name.startswith(f"{PRIOR_SYSTEM}:"):
+                priors = name.partition(":")[2].split(",")
+                loaded[name] = Contestant.enter(name, load_model(PRIOR_SYSTEM, device=self.device, priors=priors))
                 continue
             entry = ZOO.get(name)
             short = name if entry is not None or Path(name).stem in loaded else Path(name).stem

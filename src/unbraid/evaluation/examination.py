@@ -91,8 +91,9 @@ class Examination(ABC):
 
 @dataclass(frozen=True)
 class Run:
-    """What a run has found: the results of every unit, in the order of the units."""
+    """What a run has found: its units, and the results of each in their order."""
 
+    units: tuple[Unit, ...]
     by_unit: tuple[Evaluation, ...]
 
     @property
@@ -136,13 +137,13 @@ def run_examination(
     records = examination.records(path)  # drops what a killed run left half-written, before others open the file
     n_processes = min(processes, len(units))
     if n_processes > 1:
-        return Run(_share(examination, entrants, path, len(units), n_processes, report))
+        return Run(tuple(units), _share(examination, entrants, path, len(units), n_processes, report))
     contestants = entrants.enter()
     found = []
     for number, unit in enumerate(units, start=1):
         found.append(unit.examine(contestants, records))
         report(number / len(units))
-    return Run(tuple(found))
+    return Run(tuple(units), tuple(found))
 
 
 def _share(

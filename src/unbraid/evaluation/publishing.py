@@ -32,7 +32,7 @@ def publish(examination: Examination, entrants: Enter, run: Run, path: Path, *, 
         raise DatasetError(f"nothing could be asked ({'; '.join(reasons)}): choose other models or recordings")
     pages = examination.pages(evaluation, examination.records(path))
     chosen = choose_cases(evaluation.records, examination.score, count=cases)
-    kept = hear_cases(chosen, examination.units(), run.by_unit, entrants.enter()) if chosen else []
+    kept = hear_cases(chosen, run.units, run.by_unit, entrants.enter()) if chosen else []
     written = []
     for number, (name, text) in enumerate(pages.items()):
         page = path.with_name(name)

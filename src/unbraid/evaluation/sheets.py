@@ -23,6 +23,7 @@ from unbraid.evaluation.protocols import Contestant, Evaluation, Skipped
 from unbraid.evaluation.records import Heard, Record, RecordFile, finite, pass_key, provenance
 from unbraid.evaluation.scoring import Answer, ask, improvement, score_output
 from unbraid.guides.kinds import Examples, Guide, Label, Target
+from unbraid.models.instglow import InstglowConfig
 from unbraid.separation import Settings
 
 SHAPE = ("n_latent", "n_fft", "query_listening", "key_listening")  # of LaSAFT
@@ -162,6 +163,8 @@ def settings_of(contestant: Contestant, settings: Settings) -> dict[str, Any]:
     taught = {name: fingerprint_of([vector.cpu()])[:12] for name, vector in sorted(contestant.model.taught.items())}
     config = getattr(contestant.model, "config", None)
     shape = {name: getattr(config, name) for name in SHAPE if hasattr(config, "n_latent")}
+    if isinstance(config, InstglowConfig):
+        shape = {"priors": list(config.names), "search": asdict(config.search)}
     return {**asdict(settings), **shape, **({"taught": taught} if taught else {})}
 
 
