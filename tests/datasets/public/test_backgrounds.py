@@ -34,9 +34,9 @@ def test_a_background_depends_on_its_dice_alone(tracks):
 
 
 def test_more_windows_are_louder(tracks):
-    few, many = (Backgrounds(tracks, n_windows=(n, n)) for n in (1, 16))
-    powers = [np.mean([np.square(one.draw(dice(seed))).sum() for seed in range(20)]) for one in (few, many)]
-    assert 8 < powers[1] / powers[0] < 32
+    few, many = (Backgrounds(tracks, n_windows=(n, n)) for n in (1, 8))
+    powers = [np.mean([np.square(one.draw(dice(seed))).sum() for seed in range(8)]) for one in (few, many)]
+    assert 3 < powers[1] / powers[0] < 24
 
 
 def test_quiet_stems_are_no_background(tracks):

@@ -53,7 +53,7 @@ def test_tables_tell_what_belongs_together(tmp_path):
     (track,) = TABLE.index(tmp_path, "train")
     assert (track.name, [stem.group for stem in track.stems]) == ("one", ["drums", "bass"])
     assert [stem.label for track in TABLE.index(tmp_path, "validation") for stem in track.stems] == ["vocals", "sfx"]
-    assert len(TABLE.index(tmp_path, "all")) == 3
+    assert [track.name for track in TABLE.index(tmp_path, "all")][:2] == ["train/one", "validation/audio/0002"]
     assert len(TABLE.index(tmp_path / "valid.csv", "all")) == 2
     with pytest.raises(DatasetError, match=r"no table test\.csv"):
         TABLE.index(tmp_path, "test")

@@ -1,3 +1,4 @@
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,9 +15,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 from miniatures import beyond_size, make_musdb18, tone, write_stem_mp4
 
 
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("musdb18")
+    make_musdb18(folder)
+    return folder
+
+
 @pytest.fixture
-def root(tmp_path):
-    make_musdb18(tmp_path)
+def root(tmp_path, encoded):
+    shutil.copytree(encoded, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

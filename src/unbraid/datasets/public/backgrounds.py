@@ -13,12 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from unbraid.datasets.dice import Dice
 from unbraid.datasets.public.dataset import Stem, Track
-from unbraid.datasets.public.onset_windows import SECONDS, cut_window
-from unbraid.datasets.public.reading import read_stem
+from unbraid.datasets.public.onset_windows import SECONDS, cut_window, first_channel
 from unbraid.datasets.track import Samples
 from unbraid.errors import DatasetError
 from unbraid.guides.render import amplitude_entropy
@@ -61,7 +58,10 @@ class Backgrounds:
             DatasetError: if a file cannot be read, or nothing is loud enough.
         """
         low, high = self.n_windows
-        return np.sum([self._draw_window(dice) for _ in range(low + dice.integer(high - low + 1))], axis=0)
+        total = self._draw_window(dice)
+        for _ in range(low - 1 + dice.integer(high - low + 1)):
+            total = total + self._draw_window(dice)
+        return total
 
     def _draw_window(self, dice: Dice) -> Samples:
         names = sorted(self._groups)
@@ -69,7 +69,7 @@ class Backgrounds:
             stems = self._groups[names[dice.integer(len(names))]]
             stem, rate = stems[dice.integer(len(stems))]
             first = dice.integer(max(1, stem.n_samples - round(SECONDS * rate)))
-            samples = cut_window(lambda start, stop, stem=stem: read_stem(stem, start, stop)[0], first, rate)
+            samples = cut_window(first_channel(stem), first, rate)
             if amplitude_entropy(samples) > LEAST_ENTROPY:
                 return samples
         raise DatasetError(f"{MAX_REDRAWS} windows were too quiet for a background: check the dataset")

@@ -9,6 +9,7 @@ of folders.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def index_table(root: Path, split: str) -> list[Track]:
     tables = {table.stem.lower() for table in files(root, ".csv")}
     present = [one for one, names in _FOLDERS.items() if tables & set(names)]
     if split == "all" and present and len(tables) > 1:
-        return [track for one in present for track in index_table(root, one)]
+        return _of_all(present, partial(index_table, root))
     return _tracks(read_table(_csv(root, split)), "table", split)
 
 
@@ -70,7 +71,7 @@ def index_pairs(root: Path, split: str) -> list[Track]:
         DatasetError: if there are no pairs, or a file is damaged.
     """
     if split == "all" and _split_folders(root):
-        return [track for one in _split_folders(root) for track in index_pairs(root, one)]
+        return _of_all(_split_folders(root), partial(index_pairs, root))
     top = _part(root, split)
     inputs = [folder for folder in folders(top) if folder.name.lower() in _INPUTS]
     if not inputs:
@@ -128,6 +129,11 @@ def check_layout(root: Path, *, index: Callable[[Path, str], list[Track]]) -> li
         if len(rates) > 1:
             faults.append(Fault(track.name, f"its files have rates {rates}", "resample them to one"))
     return faults
+
+
+def _of_all(splits: Sequence[str], index: Callable[[str], list[Track]]) -> list[Track]:
+    """Return the tracks of several splits, with their splits in their names."""
+    return [replace(track, name=f"{split}/{track.name}") for split in splits for track in index(split)]
 
 
 def _split_folders(root: Path) -> list[str]:

@@ -159,7 +159,7 @@ def hear(window: OnsetWindow) -> WindowSounds:
     """
     track, stem = window.track, window.stem
     first = round(window.start * track.sample_rate)
-    target = cut_window(lambda start, stop: read_stem(stem, start, stop)[0], first, track.sample_rate)
+    target = cut_window(first_channel(stem), first, track.sample_rate)
     own = track.mixture is not None
     mixture = cut_window(
         lambda start, stop: read_mixture(track, start, stop, distributed=own)[0], first, track.sample_rate
@@ -188,7 +188,12 @@ def hear_solo(window: OnsetWindow) -> Samples:
         DatasetError: if a file cannot be read.
     """
     rate = window.track.sample_rate
-    return cut_window(lambda start, stop: read_stem(window.stem, start, stop)[0], round(window.start * rate), rate)
+    return cut_window(first_channel(window.stem), round(window.start * rate), rate)
+
+
+def first_channel(stem: Stem) -> Callable[[int, int], Samples]:
+    """Return what reads the first channel ``[n]`` of a stem from start to stop."""
+    return lambda start, stop: read_stem(stem, start, stop)[0]
 
 
 def cut_window(read: Callable[[int, int], Samples], first: int, sample_rate: int) -> Samples:
