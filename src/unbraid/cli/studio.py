@@ -54,10 +54,12 @@ def studio(  # noqa: PLR0913, PLR0917 - one parameter per option
     except ImportError as error:
         raise UsageError(f"the studio needs {error.name}: pip install 'unbraid[studio]'") from error
     from unbraid.library import library
+    from unbraid.server.processes import prepare
     from unbraid.server.run import open_socket, serve
     from unbraid.server.security import Door
     from unbraid.server.studio import StudioOptions
 
+    prepare()
     door = Door(host, token, tuple(allow_host or ()))
     options = StudioOptions(
         data_dir=data_dir or library() / "studio",

@@ -174,6 +174,9 @@ def _read_description(archive: zipfile.ZipFile) -> Description:
 
 def _check_counts(studio: Studio, description: Description) -> None:
     limits = studio.limits
+    for listed in (description.files, description.takes):
+        if len({one.id for one in listed}) < len(listed):
+            raise Invalid("the session file holds the same thing twice: export it again")
     if len(description.files) > limits.session_files or len(description.takes) > limits.session_takes:
         raise QuotaExceeded(
             f"the session file holds more than {limits.session_files} files or {limits.session_takes} takes"

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
@@ -21,6 +22,12 @@ def context() -> ForkServerContext:
     chosen = multiprocessing.get_context("forkserver")
     chosen.set_forkserver_preload(_PRELOADED)
     return chosen
+
+
+def prepare() -> None:
+    """Have the modules loaded by the time that the first process is needed."""
+    context()
+    forkserver.ensure_running()
 
 
 def begin(main: Callable[..., None], *words: object) -> tuple[ForkServerProcess, Connection]:

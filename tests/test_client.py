@@ -1,0 +1,115 @@
+"""`unbraid.client` does against a real server what docs/server.md shows."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi", reason="needs unbraid[studio]")
+pytest.importorskip("httpx", reason="needs httpx")
+sys.path.insert(0, str(Path(__file__).parent / "server"))
+
+import soundfile
+from studio_server import PROMPTS, serving, wav_bytes
+
+from unbraid.client import Studio
+from unbraid.errors import Cancelled, GuideError, UnbraidError
+from unbraid.server.security import Door
+
+TOKEN = "a-token-of-many-letters"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, debug_weights):
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    with serving(tmp_path_factory.mktemp("studio"), debug_weights, door=Door(token=TOKEN), headers=headers) as client:
+        yield client
+
+
+@pytest.fixture
+def studio(server):
+    return Studio(str(server.http.base_url), token=TOKEN)
+
+
+@pytest.fixture
+def song(tmp_path):
+    (tmp_path / "song.wav").write_bytes(wav_bytes(1.0))
+    return tmp_path / "song.wav"
+
+
+def test_a_song_is_separated_and_downloaded(studio, song, tmp_path):
+    told = []
+    job = studio.separate(song, PROMPTS, model="debug")
+    assert studio.wait(job, progress=told.append, timeout=60)["state"] == "done"
+    assert told[-1] == 1.0
+    paths = studio.download(job, tmp_path / "stems", container="flac")
+    assert [path.name for path in paths] == ["vocals.flac", "drums.flac", "residual.flac"]
+    assert soundfile.info(paths[0]).frames == 8000
+
+
+def test_guides_may_name_files_of_this_machine(studio, song):
+    session = studio.begin_session("guides")
+    targets = [{"name": "x", "guides": [{"kind": "examples", "positive": [{"file": str(song)}], "negative": []}]}]
+    take = studio.begin_take(session, studio.upload(session, song), targets, region=(0.0, 0.1))
+    assert take["model"] == "few-shot-small"
+    assert re.fullmatch("[0-9a-f]{32}", take["targets"][0]["guides"][0]["positive"][0]["file"])
+    assert take["jobs"][0]["region"] is not None
+
+
+def test_errors_are_those_of_the_library(studio, song):
+    with pytest.raises(GuideError, match="did you mean 'vocals'"):
+        studio.separate(song, [{"kind": "label", "name": "vocal"}], model="debug")
+    with pytest.raises(UnbraidError, match="there is no such job"):
+        studio.job("0" * 32)
+
+
+def test_a_wrong_token_and_a_wrong_address_are_told(studio, tmp_path):
+    with pytest.raises(UnbraidError, match="token is missing or wrong"):
+        Studio(studio.address).models()
+    with pytest.raises(UnbraidError, match="no studio answers"):
+        Studio("http://127.0.0.1:9").models()
+    with pytest.raises(FileNotFoundError):
+        studio.separate(tmp_path / "none.wav", PROMPTS)
+
+
+def test_a_cancelled_job_and_one_that_takes_long_are_told(studio, server, tmp_path):
+    (tmp_path / "long.wav").write_bytes(wav_bytes(60.0))
+    job = studio.separate(tmp_path / "long.wav", PROMPTS, model="debug")
+    with pytest.raises(TimeoutError, match="is still"):
+        studio.wait(job, timeout=0.01)
+    server.post(f"/api/jobs/{job['id']}/cancel", 200)
+    with pytest.raises(Cancelled):
+        studio.wait(job)
+
+
+def test_the_example_of_the_docs_runs(server, song, monkeypatch, tmp_path, capsys):
+    """With the shipped model in place of the debug one, on a short song."""
+    page = (Path(__file__).parents[1] / "docs" / "server.md").read_text(encoding="utf-8")
+    [snippet] = re.findall(r"```py\n(.*?)```", page, flags=re.DOTALL)
+    address = str(server.http.base_url).rstrip("/")
+    snippet = snippet.replace('Studio("http://127.0.0.1:8642")', f"Studio({address!r}, token={TOKEN!r})")
+    assert TOKEN in snippet
+    monkeypatch.chdir(tmp_path)
+    song.rename(tmp_path / "song.mp3")
+    exec(snippet, {})
+    assert capsys.readouterr().out.split() == ["stems/vocals.wav", "stems/drums.wav", "stems/residual.wav"]
+
+
+def test_the_short_way_is_one_request(server):
+    where = "/api/separate?name=song.wav&prompts=vocals+drums&model=debug"
+    begun = server.post(where, 202, content=wav_bytes(0.5)).json()
+    server.finished(begun["take"]["id"])
+    assert server.get(f"/api/jobs/{begun['job']['id']}").json()["state"] == "done"
+    before = len(server.get("/api/sessions").json())
+    for query, message in (
+        ("", "nothing is asked for"),
+        ("&targets=x", "no list in JSON"),
+        ("&targets=[{}]", "has no name"),
+        ("&label=vocal", "did you mean"),
+        ("&prompts=", "prompts"),
+    ):
+        error = server.refused("POST", f"/api/separate?name=a.wav{query}", 422, content=wav_bytes(0.1))
+        assert message in error["message"], query
+    server.refused("POST", "/api/separate?name=a.wav&label=vocals", 422, content=b"")
+    assert len(server.get("/api/sessions").json()) == before
