@@ -2,7 +2,7 @@
 
 import { effect } from "@preact/signals";
 import { render } from "preact";
-import { begin, keepPage } from "./panels/actions.ts";
+import { begin, keepPage } from "./panels/session.ts";
 import { App } from "./panels/App.tsx";
 import { systemIsDark, theme, themeChoice } from "./panels/desk.ts";
 import { listenToKeys } from "./panels/keyboard.ts";

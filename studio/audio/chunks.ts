@@ -3,6 +3,7 @@
 import { getSamples } from "../api/client.ts";
 
 export const CHUNK_SAMPLES = 65536;
+const RETRY = 600; // milliseconds
 const ROOM_BYTES = 384 * 1024 * 1024;
 
 /** The id of a song that only this page has. */
@@ -75,7 +76,7 @@ export class Chunks {
   private async fetch(sound: SoundShape, chunk: Chunk, key: string, start: number, stop: number): Promise<void> {
     try {
       const samples = await getSamples(sound.id, start, stop);
-      if (!samples) return;
+      if (!samples) return void window.setTimeout(() => (chunk.asked = -1), RETRY);
       chunk.channels = deinterleaved(samples, sound.nChannels);
       this.keep(key, chunk);
       this.onArrival();

@@ -33,8 +33,10 @@ interface Pending {
   readonly part: ChunkPart;
 }
 
-const AHEAD = 0.8;
+const AHEAD = 1.2;
+const LEAST = 0.4; // shorter pieces would only be more work
 const PREFETCH = 6;
+const PATIENCE = 4000; // milliseconds for the first samples
 const TICK = 90;
 const LEAD = 0.06;
 const FADE = 0.008;
@@ -190,7 +192,7 @@ export class Player {
     if (!last) return;
     const end = last.when + last.to - last.from;
     const missing = context.currentTime + AHEAD - end;
-    if (missing > 0.02) {
+    if (missing > LEAST) {
       const from = this.loop && Math.abs(last.to - this.loop.stop) < 1e-9 ? this.loop.start : last.to;
       for (const stretch of stretches(from, end, missing, this.duration, this.loop)) this.schedule(stretch);
     }
@@ -280,7 +282,7 @@ export class Player {
         for (const part of chunked(own, segment.sound.rate, CHUNK_SAMPLES)) loads.push(this.chunks.load(segment.sound, part.chunk));
       }
     }
-    await Promise.race([Promise.all(loads), new Promise((resolve) => setTimeout(resolve, 1500))]);
+    await Promise.race([Promise.all(loads), new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
   }
 
   /** Make the nodes fit the lanes. */

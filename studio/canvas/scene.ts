@@ -138,7 +138,7 @@ export function bandAt(y: number, height: number): number {
 /** The brush, or what of a rectangle or lasso is drawn so far. */
 export function drawTool(
   context: CanvasRenderingContext2D, scene: Scene, height: number,
-  tool: { circles: readonly { x: number; y: number }[]; radius: number; points: readonly Point[]; closed: boolean; sign: 1 | -1 | 0 },
+  tool: { circles: readonly { x: number; y: number; tall: number }[]; radius: number; points: readonly Point[]; closed: boolean; sign: 1 | -1 | 0 },
 ): void {
   const { view, theme } = scene;
   const [red, green, blue] = tool.sign > 0 ? theme.positive : tool.sign < 0 ? theme.negative : [160, 160, 160];
@@ -147,9 +147,9 @@ export function drawTool(
     context.strokeStyle = color;
     context.lineWidth = width;
     context.beginPath();
-    for (const { x, y } of tool.circles) {
+    for (const { x, y, tall } of tool.circles) {
       context.moveTo(x + tool.radius, y);
-      context.arc(x, y, tool.radius, 0, 2 * Math.PI);
+      context.ellipse(x, y, tool.radius, tall, 0, 0, 2 * Math.PI);
     }
     tool.points.forEach((point, index) => {
       const [x, y] = [pixelOf(view, secondsOfColumn(point.column)), yOf(bandOfRow(point.row), height)];

@@ -26,6 +26,7 @@ interface ColoredTile {
 }
 
 const MOST_TILES = 160;
+const RETRY = 600; // milliseconds
 const MARGIN_SAMPLES = 16384; // of what is final, so much may not have been drawn yet
 let clockOfUse = 0;
 
@@ -193,15 +194,22 @@ export class SoundPicture {
       one.asked = this.sound.finalSamples;
       getTile(this.sound.id, what, level, index)
         .then((tile) => {
-          if (!tile) return;
-          one.value = read(tile);
-          one.isFinal = tile.isFinal;
-          this.onArrival();
+          if (tile) [one.value, one.isFinal] = [read(tile), tile.isFinal];
+          if (tile) this.onArrival();
+          if (!one.isFinal && finalSamples >= nSamples) this.again(one);
         }, this.onError)
         .finally(() => (one.loading = false));
       this.forget(kept);
     }
     return one.value;
+  }
+
+  /** All samples are there, and the picture of them is a moment behind. */
+  private again(one: Kept<unknown>): void {
+    window.setTimeout(() => {
+      one.asked = -1;
+      this.onArrival();
+    }, RETRY);
   }
 
   private forget<T>(kept: Map<string, Kept<T>>): void {

@@ -34,14 +34,19 @@ export function accepts(model: Model, kind: Kind): boolean {
   return model.guides.includes(kind) || (kind === "Span" && model.guides.includes("Examples"));
 }
 
-/** The models that can be asked now and take all of these. */
-export function takers(models: readonly Model[], kinds: readonly Kind[]): Model[] {
-  return models.filter((model) => model.ships && kinds.every((kind) => accepts(model, kind)));
+/** The models that can be asked now, take all of these, and know these names. */
+export function takers(models: readonly Model[], kinds: readonly Kind[], names: readonly string[] = []): Model[] {
+  return models.filter(
+    (model) =>
+      model.ships &&
+      kinds.every((kind) => accepts(model, kind)) &&
+      names.every((name) => model.vocabulary.includes(name) || model.taught.includes(name)),
+  );
 }
 
-/** The model that takes these, as the command line chooses where none is named; null if none takes them all. */
-export function chosenFor(models: readonly Model[], kinds: readonly Kind[]): Model | null {
-  return takers(models, kinds)[0] ?? null;
+/** The first model of the list that takes these; null if none takes them all. */
+export function chosenFor(models: readonly Model[], kinds: readonly Kind[], names: readonly string[] = []): Model | null {
+  return takers(models, kinds, names)[0] ?? null;
 }
 
 /** Why a model does not offer a kind, and which one does. */
@@ -52,11 +57,12 @@ export function refusal(model: Model, kind: Kind, models: readonly Model[]): str
 }
 
 /** What to do if no model takes everything that was pointed with; null if one does. */
-export function conflict(models: readonly Model[], kinds: readonly Kind[]): string | null {
-  if (takers(models, kinds).length) return null;
+export function conflict(models: readonly Model[], kinds: readonly Kind[], names: readonly string[] = []): string | null {
+  if (takers(models, kinds, names).length) return null;
   const asked = [...new Set(kinds)];
+  if (asked.length === 1 && asked[0] === "Label") return `No model knows ${listed(names.map((name) => `“${name}”`))} together: remove one of them, or point at it.`;
   const parts = asked.map((kind) => {
-    const one = takers(models, [kind])[0];
+    const one = takers(models, [kind], kind === "Label" ? names : [])[0];
     return one ? `${WORDS[kind]} (${one.name})` : `${WORDS[kind]} (no model)`;
   });
   return `No model takes ${listed(parts)} together. Remove one of them, and ask for it in a take of its own.`;

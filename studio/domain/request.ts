@@ -1,8 +1,7 @@
 /** What a person has pointed at so far: names, and targets with guides. Plain values that are never changed. */
 
 import { clock } from "./time.ts";
-import type { Kind, Model } from "./models.ts";
-import { accepts } from "./models.ts";
+import { type Kind, type Model, accepts, chosenFor, conflict, refusal } from "./models.ts";
 
 /** Something that was uploaded, by the key under which the server knows it. */
 export interface Upload {
@@ -92,7 +91,24 @@ export function replaced(draft: Draft, id: string, change: (target: Target) => T
   return { ...draft, targets: draft.targets.map((target) => (target.id === id ? change(target) : target)) };
 }
 
+/** The model that a draft is for: the one that was chosen, or the first that takes everything. */
+export function takerOf(draft: Draft, models: readonly Model[]): Model | null {
+  return models.find((one) => one.name === draft.model) ?? chosenFor(models, neededKinds(draft), draft.names);
+}
+
 /** What keeps a draft from being separated, in words and with a cure; null if nothing does. */
+export function obstacle(draft: Draft, models: readonly Model[]): string | null {
+  const model = takerOf(draft, models);
+  const wrong = missing(draft, model);
+  if (wrong) return wrong;
+  if (!model) return conflict(models, neededKinds(draft), draft.names);
+  const foreign = neededKinds(draft).find((kind) => !accepts(model, kind));
+  if (foreign) return `${refusal(model, foreign, models)} Choose it above, or take that guide away.`;
+  const unknown = unknownNames(draft, model)[0];
+  return unknown === undefined ? null : `${model.name} does not know “${unknown}”: remove it, or choose another model.`;
+}
+
+/** What is not said yet, or says only what the sound is not. */
 export function missing(draft: Draft, model: Model | null): string | null {
   if (!draft.names.length && draft.targets.every(isEmpty)) {
     return "Nothing is asked for yet: choose a name, or point at a sound with a region, a hum or paint.";

@@ -74,9 +74,19 @@ export function grown(stroke: Stroke, from: Point, to: Point): Stamp[] {
   for (let number = 1; number <= MOST_HARMONICS; number++) {
     const [first, second] = [overtone(from, number), overtone(to, number)];
     if (!first || !second) break;
-    stamps.push(capsule(stroke, first, second));
+    const radiusRows = Math.min(overtoneRadius(stroke.radiusRows, from, number), overtoneRadius(stroke.radiusRows, to, number));
+    stamps.push(capsule({ ...stroke, radiusRows }, first, second));
   }
   return stamps;
+}
+
+const LEAST_RADIUS = 0.6; // rows: less might miss the middle of every row
+
+/** High partials lie close together: each is painted so thin that there is room between it and the next. */
+export function overtoneRadius(radiusRows: number, point: Point, number: number): number {
+  const hertz = hertzOfRow(point.row);
+  const room = rowOf(hertz * (number + 1)) - rowOf(hertz * number);
+  return Math.max(LEAST_RADIUS, Math.min(radiusRows, 0.35 * room));
 }
 
 /** The n-th partial of a tone at a point; null above the grid. */

@@ -52,13 +52,17 @@ export async function session(page, url) {
   return (await page.request.get(`${url}/api/sessions/${id}`)).json();
 }
 
-/** The take that was begun last, once none of its jobs is under way. */
-export async function finishedTake(page, url, patience = 240000) {
+/** Do what begins a take, and return that take once none of its jobs is under way. */
+export async function taken(page, url, action, patience = 240000) {
+  const before = (await session(page, url)).takes.map((one) => one.id);
+  await action();
   return until("the take is done", async () => {
-    const take = (await session(page, url)).takes.at(-1);
-    const failed = take.jobs.find((job) => job.state === "failed");
+    const take = (await session(page, url)).takes.find((one) => !before.includes(one.id));
+    const failed = take?.jobs.find((job) => job.state === "failed");
     assert.ok(!failed, failed?.error);
-    return take.jobs.every((job) => job.state !== "waiting" && job.state !== "running") && take;
+    const complaint = page.locator(".separate .problem");
+    assert.ok(!(await complaint.count()), await complaint.allTextContents().then((texts) => texts.join()));
+    return take?.jobs.length && take.jobs.every((job) => job.state !== "waiting" && job.state !== "running") && take;
   }, patience);
 }
 

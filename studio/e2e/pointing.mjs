@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { REGION, SPECTROGRAM, drag, drop, finishedTake, painted, session, until } from "./page.mjs";
+import { REGION, SPECTROGRAM, drag, drop, taken, painted, session, until } from "./page.mjs";
 
 const button = (page, name) => page.getByRole("button", { name, exact: true });
 const clock = async (page) => {
@@ -108,9 +108,8 @@ async function examples({ page, url, files, shot, kept }) {
   await drag(page, REGION, [[0.1, 0.5], [0.55, 0.5]]);
   await shot("examples");
   await page.getByText(/^First 0:00\.\d/).waitFor();
-  await button(page, "Separate").click();
+  const take = await taken(page, url, () => button(page, "Separate").click());
   await until("stems of the region", async () => (await page.locator(".wave.lane").count()) === 2);
-  const take = await finishedTake(page, url);
   assert.deepEqual(take.jobs.map((job) => job.state), ["done", "done"]);
   assert.ok(take.jobs[0].region && !take.jobs[1].region, "the region comes first");
   assert.equal(take.model, "few-shot-small");
@@ -142,8 +141,9 @@ async function hum({ page, url, shot, kept }) {
 }
 
 async function midi({ page, files, shot }) {
-  const before = await painted(page, SPECTROGRAM);
   await button(page, "+ another sound").click();
+  await page.waitForTimeout(300);
+  const before = await painted(page, SPECTROGRAM);
   await drop(page, "section[aria-label='Hum or MIDI'] .drop", [join(files, "tune.mid")]);
   await page.locator(".melody .token", { hasText: "tune.mid" }).waitFor();
   await until("notes over the spectrogram", async () => (await painted(page, SPECTROGRAM)) > before + 500);
@@ -187,8 +187,7 @@ async function paint({ page, url, shot, kept }) {
   await button(page, "Remove this sound").click();
   await drag(page, REGION, [[0.05, 0.5], [0.65, 0.5]]);
   await page.getByLabel("Model").selectOption("guidesep-mask-small");
-  await button(page, "Only this part").click();
-  const take = await finishedTake(page, url);
+  const take = await taken(page, url, () => button(page, "Only this part").click());
   assert.deepEqual(take.targets[0].guides.map((guide) => guide.kind).sort(), ["mask", "mimicry"]);
   assert.equal(take.jobs[0].state, "done");
   kept.painted = take;
@@ -203,10 +202,12 @@ async function spans({ page, url }) {
   await page.locator("section[aria-label='Spans'] .token").waitFor();
   await page.getByRole("tab", { name: /hum 1/ }).click();
   await button(page, "Remove this sound").click();
+  await button(page, "+ drums").click();
+  await page.getByText(/^No model takes/).waitFor();
   await drag(page, REGION, [[0.2, 0.5], [0.35, 0.5]]);
-  await button(page, "Only this part").click();
-  const take = await finishedTake(page, url);
+  const take = await taken(page, url, () => page.getByRole("button", { name: /^Only “0:0/ }).click());
   assert.equal(take.targets[0].guides[0].kind, "span");
+  await button(page, "Remove drums").click();
   await button(page, "Remove this sound").click();
 }
 

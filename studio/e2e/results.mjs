@@ -3,15 +3,14 @@
 import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { REGION, drag, drop, finishedTake, painted, session, until } from "./page.mjs";
+import { REGION, drag, drop, taken, painted, session, until } from "./page.mjs";
 
 const button = (page, name) => page.getByRole("button", { name, exact: true });
 
 async function stems({ page, url, kept, shot }) {
   await page.keyboard.press("Escape");
   await button(page, "Music").click();
-  await button(page, "Separate").click();
-  const take = await finishedTake(page, url);
+  const take = await taken(page, url, () => button(page, "Separate").click());
   assert.equal(take.model, "tuss-small");
   await until("five lanes", async () => (await page.locator(".wave.lane").count()) === 5);
   kept.music = take;
@@ -45,7 +44,7 @@ async function mixer({ page, shot }) {
   assert.ok(gains.filter((gain) => gain === 0).length >= 3, "what is muted or not solo is silent");
   const times = new Map();
   for (const { when, rate } of started) times.set(Math.round(when * rate), (times.get(Math.round(when * rate)) ?? 0) + 1);
-  assert.ok([...times.values()].some((count) => count >= 6), "song and stems begin at the same sample");
+  assert.ok([...times.values()].some((count) => count >= 6), `song and stems begin at the same sample: ${JSON.stringify([...times])}`);
   await button(page, "Spectrogram of drums").click();
   await until("the spectrogram of a stem", async () => (await painted(page, ".wave.lane.tall")) > 2000);
   await shot("lane-spectrogram");
@@ -123,17 +122,17 @@ async function moreOut({ page, url, shot }) {
   await until("its analysis", async () => (await session(page, url)).files.every((file) => file.state === "ready"));
   await button(page, "+ vocals").click();
   await drag(page, REGION, [[0.1, 0.5], [0.5, 0.5]]);
-  await button(page, "Only this part").click();
-  await finishedTake(page, url);
+  await taken(page, url, () => button(page, "Only this part").click());
   await shot("more-out");
 }
 
 async function cancel({ page, url }) {
   await page.keyboard.press("Escape");
   await page.getByLabel("Model").selectOption("lasaft-light-16");
-  await button(page, "Separate").click();
-  await button(page, "Cancel").first().click();
-  const take = await finishedTake(page, url);
+  const take = await taken(page, url, async () => {
+    await button(page, "Separate").click();
+    await button(page, "Cancel").first().click();
+  });
   assert.ok(["cancelled", "done"].includes(take.jobs[0].state));
   await page.getByLabel("Model").selectOption("");
 }

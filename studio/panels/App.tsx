@@ -1,7 +1,8 @@
 /** The page. */
 
 import { useEffect, useRef } from "preact/hooks";
-import { addSongs, openDemo, openSession } from "./actions.ts";
+import { addSongs, openDemo } from "./actions.ts";
+import { openSession } from "./session.ts";
 import { announcement, duration, helpOpen, sending, sessions, songId } from "./desk.ts";
 import { GuidePanel } from "./GuidePanel.tsx";
 import { KEYS } from "./keyboard.ts";

@@ -1,11 +1,11 @@
 /** The right side: which model, what is asked for, and the button that does it. */
 
 import { accepts, chosenFor, conflict, contradiction, kindWords, refusal, suggestions, takers, TASKS, type Kind } from "../domain/models.ts";
-import { isEmpty, kindsOf, missing, neededKinds, titleOf, unknownNames } from "../domain/request.ts";
+import { type Draft, isEmpty, kindsOf, neededKinds, obstacle, titleOf, unknownNames } from "../domain/request.ts";
 import { clock } from "../domain/time.ts";
 import { useState } from "preact/hooks";
 import { addTarget, firstRegion, separate } from "./actions.ts";
-import { activeTarget, draft, duration, model, models, settle, songId } from "./desk.ts";
+import { activeTarget, draft, duration, model, models, settle, songId, target } from "./desk.ts";
 import { IconButton, Problem } from "./parts.tsx";
 import { TargetCard } from "./TargetCard.tsx";
 import { Takes } from "./Takes.tsx";
@@ -26,14 +26,14 @@ export function GuidePanel() {
 
 function ModelChoice() {
   const kinds = neededKinds(draft.value);
-  const automatic = chosenFor(models.value, kinds);
+  const automatic = chosenFor(models.value, kinds, draft.value.names);
   const chosen = draft.value.model;
   return (
     <section class="card card-model">
       <label class="field inline">
         <span>Model</span>
         <select value={chosen ?? ""} onChange={(event) => { draft.value = { ...draft.value, model: event.currentTarget.value || null }; settle("separate"); }}>
-          <option value="">by what you point with{automatic && kinds.length ? ` (${automatic.name})` : ""}</option>
+          <option value="">{automatic && kinds.length ? `chosen by guides: ${automatic.name}` : "chosen by guides"}</option>
           {models.value.map((one) => <option key={one.name} value={one.name}>{one.name}</option>)}
         </select>
       </label>
@@ -154,10 +154,19 @@ function Targets() {
   );
 }
 
+/** Where no model takes all together: the sound that is pointed at now, alone, if a model takes that. */
+function aloneOf(kinds: readonly Kind[]): Draft | null {
+  const one = target.value;
+  if (!one || isEmpty(one) || !conflict(models.value, kinds, draft.value.names)) return null;
+  const asked: Draft = { names: [], targets: [one], model: null };
+  return obstacle(asked, models.value) ? null : asked;
+}
+
 function SeparateBar() {
   const first = firstRegion();
   const kinds = neededKinds(draft.value);
-  const wrong = duration.value > 0 ? missing(draft.value, model.value) ?? (kinds.length ? conflict(models.value, kinds) : null) : null;
+  const wrong = duration.value > 0 ? obstacle(draft.value, models.value) : null;
+  const alone = wrong && songId.value !== null ? aloneOf(kinds) : null;
   const isReady = !wrong && songId.value !== null;
   const hint = songId.value === null ? "Drop a song first." : wrong ?? (first ? `First ${clock(first.start, 1)}–${clock(first.stop, 1)}, then the whole song.` : "The whole song at once.");
   return (
@@ -167,6 +176,7 @@ function SeparateBar() {
         <button class="button strong grow" disabled={!isReady} onClick={() => void separate(first ? "both" : "whole")} title="Ctrl+Enter">Separate</button>
         {first && <button class="button" disabled={!isReady} onClick={() => void separate("region")} title="Enter">Only this part</button>}
       </div>
+      {alone && <button class="button clip" onClick={() => void separate(first ? "region" : "whole", alone)}>Only “{titleOf(alone.targets[0]!)}”</button>}
       <Problem place="separate" />
     </div>
   );

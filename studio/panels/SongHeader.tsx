@@ -3,7 +3,8 @@
 import { signal } from "@preact/signals";
 import { clock } from "../domain/time.ts";
 import { about, complain, duration, files, looping, mixtureHeard, problems, region, settle, song, songLane, songName, takes } from "./desk.ts";
-import { addSongs, isSong, removeFile, showSong } from "./actions.ts";
+import { addSongs, removeFile } from "./actions.ts";
+import { isSong, showSong } from "./session.ts";
 import { Fader, IconButton, Problem } from "./parts.tsx";
 import { lanes } from "./playback.ts";
 

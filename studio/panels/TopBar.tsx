@@ -1,6 +1,7 @@
 /** Above all: session, transport, zoom, looks. */
 
-import { addSongs, openSession, newSession, renameSession, removeSession } from "./actions.ts";
+import { addSongs } from "./actions.ts";
+import { openSession, newSession, renameSession, removeSession } from "./session.ts";
 import { sessionAddress } from "../api/client.ts";
 import { clock, fitAll, fitRange, zoomed } from "../domain/time.ts";
 import {

@@ -1,184 +1,22 @@
 /** What a person does that the server has to know of. */
 
-import { batch, effect } from "@preact/signals";
+import { batch } from "@preact/signals";
 import * as api from "../api/client.ts";
-import { listen } from "../api/events.ts";
-import type { FileInfo, JobInfo, SessionInfo, TakeInfo } from "../api/types.ts";
+import type { FileInfo, JobInfo } from "../api/types.ts";
 import { LOCAL } from "../audio/chunks.ts";
 import { previewOf } from "../canvas/preview.ts";
 import { requestOf } from "../domain/guides.ts";
-import { conflict } from "../domain/models.ts";
-import { readMidi } from "../domain/midi.ts";
-import { type Draft, NO_DRAFT, type Upload, isEmpty, missing, neededKinds, newTarget } from "../domain/request.ts";
-import type { Command } from "../domain/strokes.ts";
-import { NOTHING, arrived, compared, without } from "../domain/takes.ts";
+import { type Draft, type Upload, isEmpty, newTarget, obstacle, takerOf } from "../domain/request.ts";
+import { arrived, compared } from "../domain/takes.ts";
 import type { Region } from "../domain/transport.ts";
 import {
-  about, activeTarget, announcement, comparison, complain, connected, draft, duration, files, localSong, midiTracks, mixtureHeard, model, modelInfos,
-  models, paintVersion, playhead, region, sending, sessionId, sessionTitle, sessions, settle, song, songId, takes, view,
+  activeTarget, announcement, comparison, complain, draft, duration, files, localSong, mixtureHeard, models, playhead, region, sending, sessionId, settle,
+  song, songId, view,
 } from "./desk.ts";
-import { forgetPaintings, loadCommands, maskOf, paintCommands } from "./paintings.ts";
+import { maskOf } from "./paintings.ts";
 import { pictureOfSong } from "./pictures.ts";
-import { chunks, player } from "./playback.ts";
-
-const REMEMBERED = "unbraid.session";
-const MOST_KEPT = 240 * 1024;
-let stopListening = () => {};
-let isLoaded = false;
-
-/** Read what there is, and open the session that was open last. */
-export async function begin(): Promise<void> {
-  try {
-    const [said, listed, known] = await Promise.all([api.getAbout(), api.getModels(), api.getSessions()]);
-    batch(() => {
-      about.value = said;
-      modelInfos.value = listed;
-      sessions.value = known;
-    });
-    const wanted = location.hash.slice(1) || localStorage.getItem(REMEMBERED);
-    if (wanted && known.some((one) => one.id === wanted)) await openSession(wanted);
-    settle("server");
-  } catch (error) {
-    complain("server", error);
-  }
-}
-
-export async function openSession(id: string): Promise<void> {
-  const found = await api.getSession(id);
-  leave();
-  settleIn(found);
-}
-
-function settleIn(session: SessionInfo): void {
-  const { id } = session;
-  batch(() => {
-    sessionId.value = id;
-    history.replaceState(null, "", `#${id}`);
-    localStorage.setItem(REMEMBERED, id);
-    take(session);
-    restore(session);
-  });
-  isLoaded = true;
-  stopListening = listen(id, {
-    snapshot: take,
-    session: (one) => (sessionTitle.value = one.title),
-    file: takeFile,
-    take: takeTake,
-    job: takeJob,
-    gone: ({ kind, id: gone }) => {
-      if (kind === "file") files.value = files.value.filter((one) => one.id !== gone);
-      if (kind === "take") forgetTake(gone);
-    },
-    connected: (is) => (connected.value = is),
-  });
-}
-
-/** Put everything away; what is on the server stays there. */
-function leave(): void {
-  stopListening();
-  isLoaded = false;
-  player.pause();
-  forgetPaintings();
-  batch(() => {
-    files.value = [];
-    takes.value = [];
-    draft.value = NO_DRAFT;
-    activeTarget.value = null;
-    comparison.value = NOTHING;
-    region.value = null;
-    localSong.value = null;
-    songId.value = null;
-    playhead.value = 0;
-  });
-}
-
-export async function newSession(): Promise<void> {
-  leave();
-  sessionId.value = null;
-  sessionTitle.value = "";
-  localStorage.removeItem(REMEMBERED);
-  history.replaceState(null, "", location.pathname);
-  sessions.value = await api.getSessions();
-}
-
-let making: Promise<void> | null = null;
-
-async function session(title: string): Promise<string> {
-  if (!sessionId.value) {
-    making ??= api.createSession(title).then(settleIn).finally(() => (making = null));
-    await making; // one session for several files that are dropped together
-  }
-  return sessionId.value!;
-}
-
-function take(one: SessionInfo): void {
-  batch(() => {
-    sessionTitle.value = one.title;
-    files.value = one.files;
-    takes.value = one.takes;
-  });
-}
-
-function restore(one: SessionInfo): void {
-  const page = (one.page ?? {}) as { song?: string; draft?: Draft; paint?: Record<string, Command[]>; take?: string };
-  const first = one.files.find((file) => file.id === page.song) ?? one.files.find(isSong);
-  if (first) showSong(first.id);
-  if (page.draft) draft.value = page.draft;
-  activeTarget.value = draft.value.targets[0]?.id ?? null;
-  if (page.paint && duration.value > 0) loadCommands(page.paint);
-  const latest = one.takes.find((each) => each.id === page.take) ?? one.takes.findLast((each) => each.song === first?.id);
-  if (latest) comparison.value = arrived(NOTHING, latest.id);
-  for (const file of one.files) if (file.kind === "midi") void readNotes(file.id);
-}
-
-/** Keep what is on the desk with the session, a moment after it changed. */
-export function keepPage(): void {
-  let timer = 0;
-  effect(() => {
-    const page = { song: songId.value, draft: draft.value, take: comparison.value.current };
-    void paintVersion.value;
-    if (!sessionId.value || !isLoaded) return;
-    window.clearTimeout(timer);
-    timer = window.setTimeout(() => void savePage(page), 900);
-  });
-}
-
-async function savePage(page: object): Promise<void> {
-  const id = sessionId.value;
-  if (!id) return;
-  const whole = { ...page, paint: paintCommands() };
-  const body = JSON.stringify(whole).length > MOST_KEPT ? page : whole;
-  try {
-    if (body === page) complain("paint", "There is more paint than is kept with the session: it stays in this page and in your takes.");
-    await api.changeSession(id, { page: body });
-  } catch (error) {
-    complain("server", error);
-  }
-}
-
-function takeFile(file: FileInfo): void {
-  const known = files.value.some((one) => one.id === file.id);
-  files.value = known ? files.value.map((one) => (one.id === file.id ? file : one)) : [...files.value, file];
-  if (file.state === "failed" && file.error) complain(`file:${file.id}`, file.error);
-}
-
-function takeTake(one: TakeInfo): void {
-  const known = takes.value.some((other) => other.id === one.id);
-  takes.value = known ? takes.value.map((other) => (other.id === one.id ? one : other)) : [...takes.value, one];
-}
-
-function takeJob(job: JobInfo): void {
-  const before = takes.value.flatMap((one) => one.jobs).find((one) => one.id === job.id);
-  takes.value = takes.value.map((one) => {
-    if (one.id !== job.take) return one;
-    const known = one.jobs.some((other) => other.id === job.id);
-    return { ...one, jobs: known ? one.jobs.map((other) => (other.id === job.id ? job : other)) : [...one.jobs, job] };
-  });
-  if (before && before.state !== job.state) {
-    if (job.state === "done") announcement.value = job.region ? "The region is separated." : "The whole song is separated.";
-    if (job.state === "failed") announcement.value = `Separation failed: ${job.error ?? ""}`;
-  }
-}
+import { chunks } from "./playback.ts";
+import { ensureSession, forgetTake, isSong, openSessionFile, showSong, takeFile, takeTake } from "./session.ts";
 
 /** Files were dropped or picked as songs: show the first at once, while it is on its way. */
 export async function addSongs(dropped: readonly File[]): Promise<void> {
@@ -195,25 +33,10 @@ export async function addSongs(dropped: readonly File[]): Promise<void> {
   return undefined;
 }
 
-/** Whether a file can be a song; what it is, the server knows only when it has looked. */
-export function isSong(file: FileInfo): boolean {
-  return file.kind === "audio" || (file.kind === null && !/\.(mid|midi|kar|png|npy|npz|json)$/i.test(file.name));
-}
-
-export async function openSessionFile(file: File): Promise<void> {
-  try {
-    const opened = await api.importSession(file);
-    sessions.value = await api.getSessions();
-    await openSession(opened.id);
-  } catch (error) {
-    complain("files", error);
-  }
-}
-
 export async function openDemo(): Promise<void> {
   settle("files");
   try {
-    const info = await api.addDemo(await session("Demo song"));
+    const info = await api.addDemo(await ensureSession("Demo song"));
     takeFile(info);
     showSong(info.id);
   } catch (error) {
@@ -229,7 +52,7 @@ export async function sendFile(body: Blob, name: string, place: string): Promise
   };
   try {
     tell(0);
-    const info = await api.uploadFile(await session(name.replace(/\.[^.]*$/, "")), name, body, tell);
+    const info = await api.uploadFile(await ensureSession(name.replace(/\.[^.]*$/, "")), name, body, tell);
     takeFile(info);
     settle(place);
     return info;
@@ -262,26 +85,6 @@ async function showLocally(file: File): Promise<void> {
   pictureOfSong().offer(preview, id);
 }
 
-/** Make a file the song that is worked on. */
-export function showSong(id: string): void {
-  const file = files.value.find((one) => one.id === id);
-  if (!file || songId.value === id) return;
-  batch(() => {
-    songId.value = id;
-    settle("play");
-    if (localSong.value?.name !== file.name) {
-      localSong.value = null;
-      region.value = null;
-      playhead.value = 0;
-      player.seek(0);
-      forgetPaintings();
-      draft.value = { ...NO_DRAFT, model: draft.value.model };
-    }
-    const latest = takes.value.findLast((one) => one.song === id);
-    comparison.value = latest ? arrived(NOTHING, latest.id) : NOTHING;
-  });
-}
-
 export async function removeFile(id: string): Promise<void> {
   try {
     await api.deleteFile(id);
@@ -289,14 +92,6 @@ export async function removeFile(id: string): Promise<void> {
     settle(`file:${id}`);
   } catch (error) {
     complain(`file:${id}`, error);
-  }
-}
-
-export async function readNotes(id: string): Promise<void> {
-  try {
-    midiTracks.value = new Map(midiTracks.value).set(id, readMidi(await api.getFileContent(id)));
-  } catch (error) {
-    complain("melody", error);
   }
 }
 
@@ -314,20 +109,25 @@ export function firstRegion(): Region | null {
   return { start, stop: start + PART };
 }
 
-/** Begin a take: a region first, then the whole song, or one of the two alone. */
-export async function separate(what: "region" | "whole" | "both"): Promise<void> {
+/**
+ * Begin a take: a region first, then the whole song, or one of the two alone.
+ *
+ * `asked` is what is asked for: everything that was pointed at, or a part of it where no model takes it all.
+ */
+export async function separate(what: "region" | "whole" | "both", asked: Draft = draft.value): Promise<void> {
   settle("separate");
+  const taker = takerOf(asked, models.value);
   const id = songId.value;
   if (!id || !sessionId.value) return complain("separate", "There is no song yet: drop one, or wait until it has been sent.");
-  const wrong = missing(draft.value, model.value) ?? (model.value ? null : conflict(models.value, neededKinds(draft.value)));
+  const wrong = obstacle(asked, models.value);
   if (wrong) return complain("separate", wrong);
   const first = what === "whole" ? null : firstRegion();
   try {
-    const targets = requestOf(draft.value, model.value, await sendMasks());
+    const targets = requestOf(asked, taker, await sendMasks(asked));
     const made = await api.createTake(sessionId.value, {
       song: id,
       targets,
-      model: draft.value.model,
+      model: taker!.name,
       parent: comparison.value.current,
       ...(first ? { region: { start: first.start, stop: first.stop }, whole: what === "both" } : {}),
     });
@@ -343,9 +143,9 @@ export async function separate(what: "region" | "whole" | "both"): Promise<void>
   return undefined;
 }
 
-async function sendMasks(): Promise<Map<string, string>> {
+async function sendMasks(asked: Draft): Promise<Map<string, string>> {
   const keys = new Map<string, string>();
-  for (const one of draft.value.targets) {
+  for (const one of asked.targets) {
     if (!one.painted || isEmpty(one)) continue;
     const upload = await sendUpload(await maskOf(one.id), `${one.name || "mask"}.png`, "paint");
     if (!upload) throw new Error("The paint could not be sent: see the message at the brushes.");
@@ -379,11 +179,6 @@ export async function removeTake(id: string): Promise<void> {
   }
 }
 
-function forgetTake(id: string): void {
-  takes.value = takes.value.filter((one) => one.id !== id);
-  comparison.value = without(comparison.value, id);
-}
-
 /** Work on a stem as a song of its own: take more out of the residual. */
 export async function takeMoreOut(sound: string): Promise<void> {
   try {
@@ -392,25 +187,6 @@ export async function takeMoreOut(sound: string): Promise<void> {
     showSong(info.id);
   } catch (error) {
     complain("lanes", error);
-  }
-}
-
-export async function renameSession(title: string): Promise<void> {
-  if (!sessionId.value || !title.trim()) return;
-  try {
-    await api.changeSession(sessionId.value, { title: title.trim() });
-    sessionTitle.value = title.trim();
-  } catch (error) {
-    complain("server", error);
-  }
-}
-
-export async function removeSession(id: string): Promise<void> {
-  try {
-    await api.deleteSession(id);
-    sessions.value = sessions.value.filter((one) => one.id !== id);
-  } catch (error) {
-    complain("server", error);
   }
 }
 

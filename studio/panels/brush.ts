@@ -4,13 +4,14 @@ import { bandAt, yOf } from "../canvas/scene.ts";
 import type { Brush } from "../canvas/gestures.ts";
 import type { GrowingStroke } from "../domain/history.ts";
 import { FRAMES_PER_SECOND, N_DRAWN_BANDS, bandOfRow, columnOf, rowOfBand, secondsOfColumn } from "../domain/mel.ts";
-import { MOST_HARMONICS, type Point, type Stroke, grown, overtone } from "../domain/strokes.ts";
+import { MOST_HARMONICS, type Point, type Stroke, grown, overtone, overtoneRadius } from "../domain/strokes.ts";
 import { pixelOf, secondsAt } from "../domain/time.ts";
 import { ensureTarget } from "./actions.ts";
 import { brushConfidence, brushSize, brushSoftness, duration, offers, paintSign, tool, view } from "./desk.ts";
 import { changed, easelOf, paint, settled, undo } from "./paintings.ts";
 
 const LASSO_PIXELS = 3;
+const LEAST_STEP = 0.2; // of a cell of the grid
 
 export class PaintBrush implements Brush {
   private target = "";
@@ -88,14 +89,18 @@ export class PaintBrush implements Brush {
     return { circles, radius: brushSize.value / 2, points: this.corners(), closed: true, sign };
   }
 
-  private circles(cursor: { x: number; y: number }, height: number): { x: number; y: number }[] {
-    if (tool.value !== "harmonics") return [cursor];
+  /** Ellipses: overtones are painted thinner where they lie close together. */
+  private circles(cursor: { x: number; y: number }, height: number): { x: number; y: number; tall: number }[] {
+    const radius = brushSize.value / 2;
+    if (tool.value !== "harmonics") return [{ ...cursor, tall: radius }];
     const point = this.point(cursor.x, cursor.y);
-    const found: { x: number; y: number }[] = [];
+    const rows = ((radius / height) * N_DRAWN_BANDS) / 2;
+    const found: { x: number; y: number; tall: number }[] = [];
     for (let number = 1; number <= MOST_HARMONICS; number++) {
       const one = overtone(point, number);
       if (!one) break;
-      found.push({ x: cursor.x, y: yOf(bandOfRow(one.row), height) });
+      const tall = (overtoneRadius(rows, point, number) * 2 * height) / N_DRAWN_BANDS;
+      found.push({ x: cursor.x, y: yOf(bandOfRow(one.row), height), tall });
     }
     return found;
   }
@@ -109,6 +114,7 @@ export class PaintBrush implements Brush {
   private grow(point: Point): void {
     const { growing, template, points } = this.stroke!;
     const last = points[points.length - 1]!;
+    if (Math.hypot(point.column - last.column, point.row - last.row) < LEAST_STEP) return;
     points.push(point);
     changed(this.target, growing.grow(grown(template, last, point)));
   }

@@ -3,8 +3,8 @@
 import { computed, signal } from "@preact/signals";
 import type { About, FileInfo, ModelInfo, SessionSummary, TakeInfo } from "../api/types.ts";
 import type { MidiTrack } from "../domain/midi.ts";
-import { type Kind, type Model, accepts, chosenFor } from "../domain/models.ts";
-import { type Draft, NO_DRAFT, type Target, kindsOf, neededKinds } from "../domain/request.ts";
+import { type Kind, type Model, accepts } from "../domain/models.ts";
+import { type Draft, NO_DRAFT, type Target, kindsOf, takerOf } from "../domain/request.ts";
 import { type Comparison, NOTHING, heard } from "../domain/takes.ts";
 import { type Viewport, fitAll } from "../domain/time.ts";
 import type { LaneState, Region } from "../domain/transport.ts";
@@ -108,10 +108,7 @@ export const models = computed<Model[]>(() =>
   })),
 );
 /** The model that is asked, or would be: null while none takes everything. */
-export const model = computed<Model | null>(() => {
-  const named = models.value.find((one) => one.name === draft.value.model);
-  return named ?? chosenFor(models.value, neededKinds(draft.value));
-});
+export const model = computed<Model | null>(() => takerOf(draft.value, models.value));
 /** Whether a kind of guide can be given now: the chosen model takes it, or none is chosen. */
 export function offers(kind: Kind): boolean {
   return draft.value.model === null || (model.value !== null && accepts(model.value, kind));

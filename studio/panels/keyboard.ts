@@ -101,7 +101,7 @@ function arrows(event: KeyboardEvent): boolean {
 function handle(event: KeyboardEvent): boolean {
   if (event.key === "Escape") return escape(), true;
   if (event.ctrlKey || event.metaKey) {
-    const action = CONTROL[event.key];
+    const action = CONTROL[event.shiftKey ? event.key.toUpperCase() : event.key];
     action?.();
     return action !== undefined;
   }
@@ -118,11 +118,15 @@ function isTaken(event: KeyboardEvent): boolean {
   const element = event.target as HTMLElement;
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName)) return (element as HTMLInputElement).type !== "range" || /^Arrow|^Home|^End|^Page/.test(event.key);
   const presses = event.key === "Enter" || event.key === " ";
-  // A button that was clicked keeps the focus, but not the space bar; one that was reached by key has both.
-  return presses && /^(BUTTON|A|SUMMARY|LABEL)$/.test(element.tagName) && element.matches(":focus-visible");
+  return presses && /^(BUTTON|A|SUMMARY|LABEL)$/.test(element.tagName);
 }
 
 export function listenToKeys(): void {
+  // A button that was clicked with the mouse gives the focus back: the space bar plays. Tab goes on from where it was.
+  window.addEventListener("click", (event) => {
+    const pressed = (event.target as Element).closest("button, summary, a");
+    if (event.detail > 0 && pressed && pressed === document.activeElement) (pressed as HTMLElement).blur();
+  });
   window.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || (isTaken(event) && event.key !== "Escape" && !event.ctrlKey && !event.metaKey)) return;
     const typing = /^(INPUT|TEXTAREA)$/.test((event.target as HTMLElement).tagName) && (event.target as HTMLInputElement).type !== "range";

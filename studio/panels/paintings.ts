@@ -2,6 +2,7 @@
 
 import { PaintLayer } from "../canvas/paint_layer.ts";
 import { PaintHistory } from "../domain/history.ts";
+import { type KeptCommand, kept, opened } from "../domain/keeping.ts";
 import { framesOf, rowOf, columnOf } from "../domain/mel.ts";
 import { type Columns, Painting } from "../domain/painting.ts";
 import { pictureOf, pngOf } from "../domain/png.ts";
@@ -88,19 +89,14 @@ export function forgetPaintings(): void {
 }
 
 /** The commands of all paintings, to be kept with the session. */
-export function paintCommands(): Record<string, readonly Command[]> {
-  return Object.fromEntries([...easels].map(([id, easel]) => [id, easel.history.commands.map(rounded)]));
+export function paintCommands(): Record<string, readonly KeptCommand[]> {
+  return Object.fromEntries([...easels].map(([id, easel]) => [id, easel.history.commands.map(kept)]));
 }
 
-export function loadCommands(kept: Record<string, readonly Command[]>): void {
-  for (const [id, commands] of Object.entries(kept)) {
+export function loadCommands(commands: Record<string, readonly KeptCommand[]>): void {
+  for (const [id, own] of Object.entries(commands)) {
     const easel = easelOf(id);
-    easel.history.load(commands);
+    easel.history.load(own.map(opened));
     changed(id, { first: 0, stop: easel.history.painting.nColumns });
   }
-}
-
-/** A hundredth of a cell is exact enough to be kept, and short. */
-function rounded(command: Command): Command {
-  return JSON.parse(JSON.stringify(command, (_, value: unknown) => (typeof value === "number" ? Math.round(value * 100) / 100 : value))) as Command;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { requestOf } from "../domain/guides.ts";
 import { type Model, chosenFor, conflict, contradiction, refusal, suggestions } from "../domain/models.ts";
-import { NO_DRAFT, type Target, missing, neededKinds, newTarget, titleOf } from "../domain/request.ts";
+import { NO_DRAFT, type Target, missing, neededKinds, newTarget, obstacle, titleOf } from "../domain/request.ts";
 
 const model = (name: string, guides: string[], vocabulary: string[] = [], ships = true): Model => ({
   name, guides, vocabulary, taught: [], summary: "", ships, takesNegatives: true,
@@ -19,6 +19,7 @@ test("the first model that ships and takes all guides is chosen", () => {
   assert.equal(chosenFor(MODELS, ["Mimicry", "Mask"])?.name, "guidesep-small");
   assert.equal(chosenFor(MODELS, ["Span"])?.name, "few-shot-small");
   assert.equal(chosenFor(MODELS, ["Examples", "Mask"]), null);
+  assert.equal(chosenFor(MODELS, ["Examples", "Label"], ["drums"]), null, "few-shot-small takes labels, and knows no drums");
 });
 
 test("what a model does not take is said with the name of one that does", () => {
@@ -67,6 +68,9 @@ test("what is missing is told before anything is sent", () => {
   const not = { ...newTarget("t"), spans: [{ start: 1, stop: 2, sounds: false }] };
   assert.match(missing({ ...NO_DRAFT, targets: [not] }, FEW)!, /only what the sound is not/);
   assert.equal(missing({ ...NO_DRAFT, targets: [hummed] }, GUIDESEP), null);
+  assert.match(obstacle({ ...NO_DRAFT, targets: [hummed], model: "tuss-small" }, MODELS)!, /^tuss-small does not take a hum\. guidesep-small does\./);
+  assert.match(obstacle({ ...NO_DRAFT, names: ["lute"], model: "tuss-small" }, MODELS)!, /does not know “lute”/);
+  assert.equal(obstacle({ ...NO_DRAFT, targets: [hummed] }, MODELS), null);
   assert.deepEqual(neededKinds({ ...NO_DRAFT, targets: [hummed] }), ["Mimicry", "Mask"]);
   assert.equal(titleOf({ ...newTarget("t"), spans: [{ start: 12, stop: 16, sounds: true }] }), "0:12.0–0:16.0");
 });

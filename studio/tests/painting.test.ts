@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PaintHistory, packed, unpacked } from "../domain/history.ts";
+import { type KeptCommand, kept, opened } from "../domain/keeping.ts";
 import { rowOf } from "../domain/mel.ts";
 import { BLOCK_CELLS, Painting } from "../domain/painting.ts";
 import { type Command, type Rectangle, type Stroke, grown } from "../domain/strokes.ts";
@@ -55,6 +56,9 @@ test("the harmonics brush paints the overtones, and nothing between them", () =>
     assert.ok(history.painting.at(25, Math.floor(rowOf(1000 * number))) > 0, `partial ${number}`);
   }
   assert.equal(history.painting.at(25, Math.floor(rowOf(1500))), 0);
+  const wide = new PaintHistory(new Painting(50));
+  wide.run(brush([[25, rowOf(1000)]], { kind: "harmonics", radiusRows: 8, radiusColumns: 2 }));
+  assert.equal(wide.painting.at(25, Math.floor(rowOf(4500))), 0, "a wide brush keeps them apart");
 });
 
 test("a lasso fills the inside of what was drawn", () => {
@@ -117,7 +121,7 @@ test("commands that were kept paint the same again", () => {
   history.run(rectangle(0, 50));
   history.run(brush([[20, 15], [60, 15]], { sign: -1 }));
   const again = new PaintHistory(new Painting(100));
-  again.load(JSON.parse(JSON.stringify(history.commands)));
+  again.load((JSON.parse(JSON.stringify(history.commands.map(kept))) as KeptCommand[]).map(opened));
   assert.deepEqual(cells(again.painting), cells(history.painting));
   assert.equal(again.canUndo, true);
 });
