@@ -121,7 +121,7 @@ def test_the_table_of_tuss_has_five_datasets_and_both_modes(shelf: Path, tmp_pat
         "9.1",
         "5.4",
         "15.1",
-        "7",
+        "7.0",
         "8.2",
     ]
     mine = next(
@@ -213,7 +213,7 @@ def test_few_shot_repeats_draw_other_examples(
     cells = row(page, "**shots, same track x1**")
     assert cells[4].startswith(f"{(first + second) / 2:.2f} ± {abs(first - second) / 2:.2f}")
     assert row(page, "shots, same track x1, less 1-shot")[4].startswith(f"{(first + second) / 2 - 1.40:+.2f}")
-    assert row(page, "paper: baseline")[2:] == ["0.35", "0.05", "-0.1"]
+    assert row(page, "paper: baseline")[2:] == ["0.35", "0.05", "-0.10"]
 
 
 @pytest.mark.parametrize("name", ["fewshot-table1", "fewshot-table3"])
@@ -368,7 +368,7 @@ def test_statistics_and_differences(shelf: Path, tmp_path: Path) -> None:
         "T", "S.", ("speech", "music"), MappingProxyType({"theirs": {"speech": Cell(3.0, 0.5)}}), {"": "theirs"}
     )
     page = write_table(records, table, Reading(lambda one: one.prompt, value, mean_over_items))
-    assert row(page, "paper: theirs") == ["paper: theirs", "", "3 ± 0.5", "–"]
+    assert row(page, "paper: theirs") == ["paper: theirs", "", "3.00 ± 0.50", "–"]
     assert row(page, "**floor, all**")[1:] == ["3", "4.00 [1.00, 9.00]", "–"]
     assert row(page, "floor, all, less theirs")[2] == "+1.00 [-2.00, +6.00]"
 

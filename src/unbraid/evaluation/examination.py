@@ -83,9 +83,9 @@ class Examination(ABC):
         del evaluation
         return ""
 
-    def marks(self, mode: str, target: str) -> dict[str, float]:
+    def marks(self, item_set: str, mode: str, target: str) -> dict[str, float]:
         """Return published values of a target, by the name of their row."""
-        del mode, target
+        del item_set, mode, target
         return {}
 
 

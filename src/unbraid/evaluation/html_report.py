@@ -26,13 +26,13 @@ UNITS = {
 SHOWN = {"mixture": "mixture", "truth": "true source", "answer": "answer"}
 MAX_FIGURES = 40
 
-Marks = Callable[[str, str], dict[str, float]]
-"""From a mode and a target to published values, by the name of their row."""
+Marks = Callable[[str, str, str], dict[str, float]]
+"""From a set of items, a mode and a target to published values, by the name of their row."""
 
 
-def no_marks(mode: str, target: str) -> dict[str, float]:
+def no_marks(item_set: str, mode: str, target: str) -> dict[str, float]:
     """Return nothing: no paper has a value for it."""
-    del mode, target
+    del item_set, mode, target
     return {}
 
 
@@ -81,7 +81,11 @@ def _figures(records: Sequence[Record], score: str, marks: Marks) -> str:
             title = f"{item_set}, {mode}"
             boxes = [Boxes(target, series) for target, series in values.items()]
             bars = [
-                Bars(target, {name: bootstrap_mean(found) for name, found in series.items()}, marks(mode, target))
+                Bars(
+                    target,
+                    {name: bootstrap_mean(found) for name, found in series.items()},
+                    marks(item_set, mode, target),
+                )
                 for target, series in values.items()
             ]
             plots = (

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from unbraid.evaluation.records import Record
+from unbraid.evaluation.reference_methods import METHODS
 from unbraid.evaluation.report import CONFIDENCE, N_RESAMPLES, Mean, bootstrap_mean, distinct_values, row_of
 
+FLOORS = frozenset(method.name for method in METHODS)  # which are held against no paper
 Value = Callable[[Record], float | None]
 
 
@@ -20,8 +22,10 @@ class Cell:
     value: float
     deviation: float | None = None
 
-    def __str__(self) -> str:
-        return f"{self.value:g}" if self.deviation is None else f"{self.value:g} ± {self.deviation:g}"
+    def show(self, digits: int) -> str:
+        """Return it as it was printed, with so many digits."""
+        text = f"{self.value:.{digits}f}"
+        return text if self.deviation is None else f"{text} ± {self.deviation:.{digits}f}"
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class PaperTable:
         columns: in their order.
         rows: published values by row and column; a column may be missing.
         against: the row that our rows of a mode are held against; "" is for every other mode.
+        digits: behind the point, as they were printed.
     """
 
     title: str
@@ -66,6 +71,7 @@ class PaperTable:
     columns: tuple[str, ...]
     rows: Mapping[str, Mapping[str, Cell]]
     against: Mapping[str, str] = field(default_factory=dict)
+    digits: int = 2
 
     def rival(self, mode: str) -> str | None:
         """Return the row that a mode is held against."""
@@ -176,7 +182,8 @@ def write_table(records: Sequence[Record], table: PaperTable, reading: Reading) 
         "|---|--:|" + "--:|" * len(table.columns),
     ]
     for name, row in table.rows.items():
-        lines.append(row_of(f"paper: {name}", "", *(str(row[one]) if one in row else "–" for one in table.columns)))
+        shown = (row[one].show(table.digits) if one in row else "–" for one in table.columns)
+        lines.append(row_of(f"paper: {name}", "", *shown))
     differences = []
     for mode in distinct_values(records, lambda one: one.mode):
         for model in distinct_values(records, lambda one: one.model):
@@ -185,10 +192,10 @@ def write_table(records: Sequence[Record], table: PaperTable, reading: Reading) 
             if not any(cells.values()):
                 continue
             count = len({(one.item_set, one.item) for one in mine if reading.value(one) is not None})
-            shown = (cells.get(name) for name in table.columns)
-            lines.append(row_of(f"**{model}, {mode}**", count, *("–" if one is None else one for one in shown)))
+            ours = ("–" if cells.get(name) is None else cells[name] for name in table.columns)
+            lines.append(row_of(f"**{model}, {mode}**", count, *ours))
             rival = table.rival(mode)
-            if rival is not None:
+            if rival is not None and model not in FLOORS:
                 differences.append(_difference(f"{model}, {mode}", rival, cells, table))
     return "\n".join([*lines, *differences])
 

@@ -170,8 +170,9 @@ class FewshotTable(Examination):
         """Return the table."""
         return self._table(evaluation.records)
 
-    def marks(self, mode: str, target: str) -> dict[str, float]:
+    def marks(self, item_set: str, mode: str, target: str) -> dict[str, float]:
         """Return the row that a mode is held against."""
+        del item_set
         rival = {one.title: name for one, name in self.plan.rivals.items()}.get(mode)
         cell = self.plan.rows.get(rival or "", {}).get(target)
         return {} if cell is None or rival is None else {rival: cell.value}

@@ -127,8 +127,9 @@ class GuidesepTable(Examination):
         """Return the table."""
         return write_table(evaluation.records, PAPER, READING)
 
-    def marks(self, mode: str, target: str) -> dict[str, float]:
+    def marks(self, item_set: str, mode: str, target: str) -> dict[str, float]:
         """Return the paper's value for a way of pointing and a group."""
+        del item_set
         value = TABLE.get(mode, {}).get(target)
         return {} if value is None else {f"paper: {mode}": value}
 
@@ -233,9 +234,9 @@ class HummingTest(Examination):
         )  # fmt: skip
         return write_table(evaluation.records, paper, Reading(lambda record: record.prompt, _sdr, mean_over_items))
 
-    def marks(self, mode: str, target: str) -> dict[str, float]:
+    def marks(self, item_set: str, mode: str, target: str) -> dict[str, float]:
         """Return the paper's mean."""
-        del mode, target
+        del item_set, mode, target
         return {"paper": HUMMING}
 
     def _examine(

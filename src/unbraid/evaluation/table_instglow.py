@@ -125,6 +125,12 @@ class InstglowTable(Examination):
         """Return the table."""
         return write_table(evaluation.records, PAPER, READING)
 
+    def marks(self, item_set: str, mode: str, target: str) -> dict[str, float]:
+        """Return the row that a search is held against."""
+        rival = PAPER.rival(mode)
+        cell = None if rival is None else PAPER.rows[rival].get(f"{item_set} {target}")
+        return {} if cell is None or rival is None else {rival: cell.value}
+
     def _examine(
         self, dataset: str, track: Track, contestants: Sequence[Contestant], records: RecordFile
     ) -> Evaluation:

@@ -125,9 +125,9 @@ class LasaftTable(Examination):
         """Return the table."""
         return self._table(evaluation.records)
 
-    def marks(self, mode: str, target: str) -> dict[str, float]:
+    def marks(self, item_set: str, mode: str, target: str) -> dict[str, float]:
         """Return the paper's own models."""
-        del mode
+        del item_set, mode
         if self.which in SWEPT:
             return {}
         rows, rival = PUBLISHED[self.which]

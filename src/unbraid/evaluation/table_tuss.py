@@ -34,15 +34,17 @@ NEEDS = (
 )
 N_SOURCES = (2, 3, 4)  # of FUSS: mixtures of one source are left out
 
+ORDER = ("M0", "M1", "M2", "M3", "M4", "M5", "L3", "L4", "L5", "L5s", "L6", "L6s")
 COLUMNS = tuple(f"{column.test_set} {column.prompt}" for column in paper.COLUMNS)
-TABLE = PaperTable(
+PAPER = PaperTable(
     title="Table III of the TUSS paper",
     source="SNR for MUSDB-HQ, SI-SDR for all others, in dB; means over items. "
-    + "; ".join(f"{row}: {meaning}" for row, meaning in (paper.SPECIALIST_MEANING | paper.MEANING).items())
+    + "; ".join(f"{row}: {(paper.SPECIALIST_MEANING | paper.MEANING)[row]}" for row in ORDER)
     + ".",
     columns=COLUMNS,
-    rows={row: published(COLUMNS, *values) for row, values in sorted((paper.SPECIALISTS | paper.ROWS).items())},
+    rows={row: published(COLUMNS, *(paper.SPECIALISTS | paper.ROWS)[row]) for row in ORDER},
     against={"": "M5", Mode.SINGLE.value: "L6s"},
+    digits=1,
 )
 
 
@@ -83,8 +85,8 @@ class TussTable(Examination):
         del records
         found = evaluation.records
         sections = [
-            f"# {TABLE.title}\n\n{describe_run(found)}\n{missing_note(self.choice, TITLE, NEEDS)}",
-            f"## The table\n\n{write_table(found, TABLE, READING)}",
+            f"# {PAPER.title}\n\n{describe_run(found)}\n{missing_note(self.choice, TITLE, NEEDS)}",
+            f"## The table\n\n{write_table(found, PAPER, READING)}",
             f"## Scores by prompt\n\n{score_tables(found)}",
             f"## All prompts against one prompt at a time\n\n{single_table(found)}",
             f"## By item\n\n{item_table(found)}",
@@ -94,12 +96,13 @@ class TussTable(Examination):
 
     def summary(self, evaluation: Evaluation) -> str:
         """Return the table."""
-        return write_table(evaluation.records, TABLE, READING)
+        return write_table(evaluation.records, PAPER, READING)
 
-    def marks(self, mode: str, target: str) -> dict[str, float]:
-        """Return nothing: a prompt stands for several columns."""
-        del mode, target
-        return {}
+    def marks(self, item_set: str, mode: str, target: str) -> dict[str, float]:
+        """Return the row that a mode is held against; the plots are of SI-SDR, so songs have none."""
+        rival = PAPER.rival(mode)
+        cell = None if rival is None or item_set == MUSDB else PAPER.rows[rival].get(f"{item_set} {target}")
+        return {} if cell is None or rival is None else {rival: cell.value}
 
     def _examine(self, name: str, track: Track, contestants: Sequence[Contestant], records: RecordFile) -> Evaluation:
         read = functools.partial(prompted_item, track, item_set=name, first_channel=name != MUSDB)

@@ -12,12 +12,13 @@ from itertools import groupby
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.2rem; } h3 { font-size: 1rem; }
 .wide { overflow-x: auto; } .plots { white-space: nowrap; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.86rem; }
 th, td { padding: 0.2rem 0.6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 td.number, th.number { text-align: right; white-space: nowrap; }
+td:first-child, th:first-child { white-space: nowrap; position: sticky; left: 0; background: Canvas; }
 tbody tr:hover { background: var(--soft); }
 code { font-size: 0.85em; overflow-wrap: anywhere; }
 svg { max-width: none; } svg text { font: 11px system-ui, sans-serif; fill: currentColor; }
