@@ -17,9 +17,11 @@ from unbraid.evaluation.paper_table import (
     Ours,
     PaperTable,
     Reading,
+    mean_of_medians,
     mean_of_repeats,
     mean_over_items,
     median_over_items,
+    weighted_mean,
     write_table,
 )
 from unbraid.evaluation.protocols import Contestant, Evaluation
@@ -156,7 +158,9 @@ def test_the_tables_of_lasaft_are_medians_over_songs(shelf: Path, tmp_path: Path
     cells = row(page, "**debug, label**")
     assert cells[1] == "2"
     assert float(cells[2].split()[0]) == pytest.approx(sum(values) / 2, abs=0.006)
-    assert float(cells[6]) == pytest.approx(sum(float(cell.split()[0]) for cell in cells[2:6]) / 4, abs=0.006)
+    assert float(cells[6].split()[0]) == pytest.approx(
+        sum(float(cell.split()[0]) for cell in cells[2:6]) / 4, abs=0.006
+    )
     assert row(page, "paper: query-key (small)")[6] == "5.86 ± 0.03"
     assert evaluation.records[0].settings["overlap"] == 0.5
     assert evaluation.records[0].settings["n_latent"] == lasaft_model.config.n_latent
@@ -246,7 +250,7 @@ def test_sub_mixes_of_medleydb_have_one_stem_of_each_class(
     assert {one.prompt for one in evaluation.records} == {"bass", "drums", "electric guitar", "vocals"}
     assert row(page, "paper: 5-shot")[-1] == "1.96"
     shots = row(page, "**shots, same track x5**")
-    assert float(shots[-1]) == pytest.approx(sum(float(cell.split()[0]) for cell in shots[2:-1]) / 4, abs=0.006)
+    assert float(shots[-1].split()[0]) == pytest.approx(sum(float(cell.split()[0]) for cell in shots[2:-1]) / 4, abs=0.006)
 
 
 @pytest.fixture(scope="module")
@@ -364,6 +368,14 @@ def test_statistics_and_differences(shelf: Path, tmp_path: Path) -> None:
     found = mean_of_repeats(repeats, value)
     assert (found.value, found.deviation) == (3.0, 1.0)
     assert mean_of_repeats([], value) is None
+    drums = [replace(one, prompt="drums", si_sdr=one.si_sdr + 10) for one in records]
+    pooled = mean_of_medians([*records, *drums], value, targets=("speech", "drums"))
+    assert pooled.value == 7.0
+    assert (pooled.interval[0], pooled.interval[1]) == (6.0, 14.0)  # what belongs together is drawn together
+    assert mean_of_medians(records, value, targets=("speech", "drums")) is None
+    shares = weighted_mean([*records, *drums], value, weights={"speech": 3.0, "drums": 1.0, "bass": 5.0})
+    assert shares.value == 4.0 * 0.75 + 14.0 * 0.25
+    assert shares.interval[0] < shares.value < shares.interval[1]
     table = PaperTable(
         "T", "S.", ("speech", "music"), MappingProxyType({"theirs": {"speech": Cell(3.0, 0.5)}}), {"": "theirs"}
     )

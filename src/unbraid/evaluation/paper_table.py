@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from unbraid.evaluation.records import Record
 from unbraid.evaluation.reference_methods import METHODS
@@ -86,23 +88,20 @@ class Reading:
         column: of a record; "" where it belongs to none.
         value: its score.
         statistic: over the records of a cell.
-        averages: columns that are means of the statistics of others, by name.
         whole: columns over all records of a row, by name, with statistics of their own.
     """
 
     column: Callable[[Record], str]
     value: Value
     statistic: Statistic
-    averages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     whole: Mapping[str, Statistic] = field(default_factory=dict)
 
     def cells(self, records: Sequence[Record], columns: Sequence[str]) -> dict[str, Ours | None]:
         """Return the cells of one row."""
-        plain = [name for name in columns if name not in (*self.averages, *self.whole)]
+        plain = [name for name in columns if name not in self.whole]
         cells = {
             name: self.statistic([one for one in records if self.column(one) == name], self.value) for name in plain
         }
-        cells |= {name: _average([cells[part] for part in parts]) for name, parts in self.averages.items()}
         return cells | {name: statistic(records, self.value) for name, statistic in self.whole.items()}
 
 
@@ -135,12 +134,55 @@ def median_over_items(records: Sequence[Record], value: Value) -> Ours | None:
     values = np.asarray(_by_item(records, value), dtype=np.float64)
     if len(values) == 0:
         return None
-    if len(values) == 1:
-        return Ours(float(values[0]))
     choices = np.random.default_rng(0).integers(len(values), size=(N_RESAMPLES, len(values)))
+    return _with_interval(float(np.median(values)), np.median(values[choices], axis=1), count=len(values))
+
+
+def mean_of_medians(records: Sequence[Record], value: Value, *, targets: Sequence[str]) -> Ours | None:
+    """Average the medians of targets; items are drawn with all their targets, so that these stay together.
+
+    Returns:
+        None where a target has no value.
+    """
+    parts = [{(one.item_set, one.item): value(one) for one in records if one.prompt == name} for name in targets]
+    items = sorted({item for part in parts for item in part})
+    table = np.array([[_number(part.get(item)) for part in parts] for item in items], dtype=np.float64)
+    if not items or np.isnan(table).all(axis=0).any():
+        return None
+    choices = np.random.default_rng(0).integers(len(items), size=(N_RESAMPLES // 5, len(items)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of draws in which a target has no value at all
+        drawn = np.nanmedian(table[choices], axis=1).mean(axis=1)
+    return _with_interval(float(np.nanmedian(table, axis=0).mean()), drawn[~np.isnan(drawn)], count=len(items))
+
+
+def weighted_mean(records: Sequence[Record], value: Value, *, weights: Mapping[str, float]) -> Ours | None:
+    """Average the means of targets by weights, over those that are there; items are drawn within each target."""
+    groups = {name: _by_item([one for one in records if one.prompt == name], value) for name in weights}
+    known = {name: np.asarray(values, dtype=np.float64) for name, values in groups.items() if values}
+    if not known:
+        return None
+    total = sum(weights[name] for name in known)
+    dice = np.random.default_rng(0)
+    mean, drawn = 0.0, np.zeros(N_RESAMPLES)
+    for name, values in known.items():
+        share = weights[name] / total
+        mean += share * float(values.mean())
+        drawn += share * values[dice.integers(len(values), size=(N_RESAMPLES, len(values)))].mean(axis=1)
+    return _with_interval(mean, drawn, count=max(map(len, known.values())))
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _with_interval(value: float, drawn: npt.NDArray[np.float64], *, count: int) -> Ours:
+    """Add the percentile interval of what resampling gave; none for a single item."""
+    if count < 2 or len(drawn) == 0:
+        return Ours(value)
     tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(np.median(values[choices], axis=1), [tail, 100 - tail])
-    return Ours(float(np.median(values)), (float(low), float(high)))
+    low, high = np.percentile(drawn, [tail, 100 - tail])
+    return Ours(value, (float(low), float(high)))
 
 
 def mean_of_repeats(records: Sequence[Record], value: Value) -> Ours | None:
@@ -207,9 +249,3 @@ def _difference(title: str, rival: str, cells: Mapping[str, Ours | None], table:
         cell = cells.get(name)
         shown.append("–" if cell is None or name not in row else cell.less(row[name].value))
     return row_of(f"{title}, less {rival}", "", *shown)
-
-
-def _average(cells: Sequence[Ours | None]) -> Ours | None:
-    """Average statistics; an average of medians has no interval here."""
-    known = [cell.value for cell in cells if cell is not None]
-    return Ours(sum(known) / len(known)) if known and len(known) == len(cells) else None

@@ -24,7 +24,7 @@ from unbraid.evaluation.choice import Choice
 from unbraid.evaluation.examination import Examination, Unit
 from unbraid.evaluation.items import Reference
 from unbraid.evaluation.paper_fewshot import CONSTRAINTS, MEDLEYDB, OVERALL, SEEN, TARGETS, UNSEEN, Rows
-from unbraid.evaluation.paper_table import PaperTable, Reading, mean_of_repeats, write_table
+from unbraid.evaluation.paper_table import PaperTable, Reading, mean_of_repeats, weighted_mean, write_table
 from unbraid.evaluation.protocols import Contestant, Evaluation
 from unbraid.evaluation.public_items import Need, choice_of, samples_of, tracks_of
 from unbraid.evaluation.questions import Condition, Kind, draw_companions
@@ -181,13 +181,14 @@ class FewshotTable(Examination):
         against = {condition.title: rival for condition, rival in self.plan.rivals.items()}
         classes = sorted({one.prompt for one in records})
         columns = TARGETS if self.plan.dataset == MUSDB else (*classes, OVERALL)
-        averages = {} if self.plan.dataset == MUSDB else {OVERALL: tuple(classes)}
+        overall = functools.partial(weighted_mean, weights=dict.fromkeys(classes, 1.0))
+        whole = {} if self.plan.dataset == MUSDB else {OVERALL: overall}
         source = (
             "SDR in dB of BSSEval v4: the median over frames of 1 s, the mean over tracks; what stands behind ± is the "
             "deviation of the means of ten repetitions with other examples."
         )
         table = PaperTable(self.plan.heading, source, columns, self.plan.rows, against)
-        reading = Reading(lambda one: one.prompt, lambda one: one.more.get("sdr_chunks"), mean_of_repeats, averages)
+        reading = Reading(lambda one: one.prompt, lambda one: one.more.get("sdr_chunks"), mean_of_repeats, whole)
         return write_table(records, table, reading)
 
     def _examine(

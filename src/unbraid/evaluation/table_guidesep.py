@@ -31,7 +31,7 @@ from unbraid.errors import DatasetError, GuideError
 from unbraid.evaluation.choice import Choice
 from unbraid.evaluation.examination import Examination, Unit
 from unbraid.evaluation.paper_guidesep import GROUPS, HUMMING, INTERVALS, OVERALL, TABLE, WEIGHTS
-from unbraid.evaluation.paper_table import Cell, Ours, PaperTable, Reading, Value, mean_over_items, write_table
+from unbraid.evaluation.paper_table import Cell, PaperTable, Reading, mean_over_items, weighted_mean, write_table
 from unbraid.evaluation.pointed import PointedPlan, evaluate_pointed
 from unbraid.evaluation.pointed_guides import Balance, Pointing
 from unbraid.evaluation.pointed_records import PointedFile, PointedRecord
@@ -69,21 +69,16 @@ PAPER = PaperTable(
 )
 
 
-def weighted_mean(records: Sequence[Record], value: Value) -> Ours | None:
-    """Average over windows of every group, then over groups by the paper's weights, of those that are there."""
-    means = {group: mean_over_items([one for one in records if one.prompt == group], value) for group in WEIGHTS}
-    known = {group: mean for group, mean in means.items() if mean is not None}
-    if not known:
-        return None
-    total = sum(WEIGHTS[group] for group in known)
-    return Ours(sum(WEIGHTS[group] * mean.value for group, mean in known.items()) / total)
-
-
 def _sdr(record: Record) -> float | None:
     return record.sdr_bss_eval if isinstance(record, PointedRecord) else None
 
 
-READING = Reading(lambda record: record.prompt, _sdr, mean_over_items, whole={OVERALL: weighted_mean})
+READING = Reading(
+    lambda record: record.prompt,
+    _sdr,
+    mean_over_items,
+    whole={OVERALL: functools.partial(weighted_mean, weights=WEIGHTS)},
+)
 
 
 @dataclass(frozen=True)
