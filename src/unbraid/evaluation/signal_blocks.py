@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 BLOCK = 1 << 20
+TRANSFORM = (1 << 17) - 1  # of correlations: spectra stay in the processor's cache
 
 
 def same_length(*signals: Tensor) -> int:
@@ -98,12 +99,13 @@ def correlation(later: Tensor, earlier: Tensor, *, n_lags: int) -> Tensor:
         tensor([0., 3.], dtype=torch.float64)
     """
     n_samples, history = same_length(later, earlier), n_lags - 1
-    size = 1 << (min(n_samples, BLOCK) + 2 * history).bit_length()
+    size = 1 << max((min(n_samples, TRANSFORM - history) + history).bit_length(), (4 * history).bit_length())
+    step = size - history
     total = torch.zeros((), dtype=torch.complex128, device=later.device)
-    for start in range(0, max(1, n_samples), BLOCK):
+    for start in range(0, max(1, n_samples), step):
         first = max(0, start - history)
-        now = torch.fft.rfft(later[..., start : start + BLOCK].double(), size)
-        reaching_back = pad(earlier[..., first : start + BLOCK].double(), (history - (start - first), 0))
+        now = torch.fft.rfft(later[..., start : start + step].double(), size)
+        reaching_back = pad(earlier[..., first : start + step].double(), (history - (start - first), 0))
         before = torch.fft.rfft(reaching_back, size)
         total = total + now * before.conj()
     wanted = (torch.arange(n_lags, device=later.device) - history) % size  # `before` begins that much earlier
