@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from unbraid.cli.evaluate import evaluate
 from unbraid.datasets.pack import PackWriter, read_pack
 from unbraid.datasets.track import SourcePool
 from unbraid.errors import GuideError
+from unbraid.models import guidesep
+from unbraid.models.guidesep import Guidesep
+from unbraid.models.guidesep_network import TwinShape
 from unbraid.models.lasaft import PRESETS, Lasaft
 from unbraid.models.queries import Query, save_query, tensors_sha256
 from unbraid.zoo import debug_model, load_model, save_weights
@@ -203,3 +207,20 @@ def test_examinations_are_listed_and_wrong_names_told(tmp_path: Path) -> None:
         assert f"\n{name} " in text
     assert "mean tuss-table3?" in run_guided("tuss-table4", "--out", tmp_path, code=2)
     assert "needs recordings" in run_guided("lasaft-table1", "--out", tmp_path, code=2)
+
+
+def test_pointed_protocols_write_their_own_pages(songs: Path, tmp_path: Path) -> None:
+    shape = TwinShape(n_features=8, multipliers=(1, 1), attention=(False, False), n_blocks=1, n_groups=2, patch=8)
+    config = replace(guidesep.PRESETS["guidesep"], network=shape)
+    for name, one in {"drawn": replace(config, n_evaluations=1), "masked": guidesep.baseline(config)}.items():
+        save_weights(Guidesep(one).eval(), tmp_path / f"{name}.safetensors", card={"steps": 7})
+    out = tmp_path / "out"
+    models = [word for name in ("drawn", "masked") for word in ("-m", tmp_path / f"{name}.safetensors")]
+    text = run_guided("pointed-songs", "--data", songs, *models, "--tracks", 1, "--cases", 1, "--out", out)
+    found = records(out)
+    assert {one["model"] for one in found} == {"drawn", "masked"}
+    assert {one["settings"]["kind"] for one in found} == {"diffusion", "mask prediction"}
+    assert {one["settings"]["training_steps"] for one in found} == {7}
+    for name in ("pointed-songs.md", "pointed-songs.html", "pointed-claims.md"):
+        assert (out / name).is_file()
+        assert str(out / name) in text
