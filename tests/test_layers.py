@@ -34,7 +34,7 @@ NEVER = {("datasets", "models")}
 KEPT_TO = {
     "typer": ("cli/",),
     "rich": ("cli/",),
-    "av": ("audio/containers.py", "audio/container_ranges.py", "cli/doctor.py"),
+    "av": ("audio/containers.py", "audio/container_ranges.py", "audio/stem_mp4.py", "cli/doctor.py"),
     "lightning_fabric": ("training/",),
     "soxr": ("audio/resample.py",),
     "PIL": ("guides/mask_files.py",),

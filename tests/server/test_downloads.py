@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from studio_server import RATE, wav_bytes
 
+from unbraid.audio.files import read_audio
 from unbraid.delivery import DeliveryOptions, separate_file
 from unbraid.guides.kinds import Prompts
 from unbraid.server.exports import encoding_for
@@ -55,7 +56,28 @@ def test_a_zip_holds_all_stems_and_says_how_they_were_made(server, separated):
     assert described["song"] == "my song.wav"
     assert described["targets"] == take["targets"]
     assert "--prompts 'vocals drums'" in described["code"]["command"]
-    assert not list((server.data_dir / "uploads").iterdir())
+    server.until("/health", lambda _: not list((server.data_dir / "uploads").iterdir()))  # removed once it is sent
+
+
+def test_a_stem_file_holds_the_song_and_its_stems(server, separated, tmp_path):
+    pytest.importorskip("av", reason="needs unbraid[video]")
+    answer = server.get(f"/api/jobs/{separated[1]}/stem-mp4")
+    assert "my%20song.stem.mp4" in answer.headers["content-disposition"]
+    path = tmp_path / "song.stem.mp4"
+    path.write_bytes(answer.content)
+    tracks = [read_audio(path, track=track).samples[:, 5000:60_000] for track in range(5)]
+    assert float((tracks[0] - tracks[1] - tracks[2] - tracks[3]).abs().max()) < 0.5 * float(tracks[0].abs().max())
+    assert float(tracks[4].abs().max()) < 1e-3
+    assert b'"name": "vocals"' in answer.content
+
+
+def test_five_stems_are_no_stem_file(server):
+    session = server.session()
+    song = server.upload(session, wav_bytes(0.3))["id"]
+    names = ["vocals", "drums", "bass", "other", "speech"]
+    job = server.finished(server.take(session, song, [{"kind": "prompts", "names": names}])["id"])["jobs"][0]
+    error = server.refused("GET", f"/api/jobs/{job['id']}/stem-mp4", 409)
+    assert error["message"] == "a stem file holds 4 stems, not 5: ask for fewer targets"
 
 
 @pytest.mark.parametrize("container", ["mp3", "ogg"])

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from unbraid.audio.encoding import Encoding, check_holds, output_encoding
+from unbraid.audio.stem_mp4 import N_STEMS, write_stem_mp4
 from unbraid.audio.writing import AudioWriter
 from unbraid.delivery.names import file_name
 from unbraid.errors import AudioWriteError, UnbraidError
@@ -83,7 +84,8 @@ def make(what: str, stems: Stems, *words: object) -> Path:
     """Make a file in a process of its own and return where it is.
 
     Args:
-        what: ``stem`` (and its number, and a folder), or ``zip`` (and what to describe in it, and a folder).
+        what: ``stem`` (and its number, and a folder), ``zip`` (and what to describe in it, and a folder), or
+            ``stem-mp4`` (and a folder).
         stems: of the job.
         words: see `what`.
 
@@ -102,8 +104,8 @@ def main(connection: Connection, what: str, stems: Stems, *words: Any) -> None:
     """Make one file and say where it is."""
     torch.set_num_threads(1)
     try:
-        made = write_stem(stems, *words) if what == "stem" else write_zip(stems, *words)
-        connection.send(("done", str(made)))
+        writers = {"stem": write_stem, "zip": write_zip, "stem-mp4": write_stem_file}
+        connection.send(("done", str(writers[what](stems, *words))))
     except UnbraidError as error:
         connection.send(("failed", str(error).replace(f"{words[-1]}/", "")))
     except OSError as error:
@@ -150,6 +152,28 @@ def write_zip(stems: Stems, description: dict[str, Any], folder: Path) -> Path:
             made.unlink()
         archive.writestr("take.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
     return path
+
+
+def write_stem_file(stems: Stems, folder: Path) -> Path:
+    """Write the mixture and the stems, with the residual where there is room for it, as ``.stem.mp4``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{new_id()}.stem.mp4"
+    length = stems.sound.sound.n_samples
+    tracks = [(name, stem.blocks()) for name, stem in zip(stems.names, stems.stems, strict=False)]
+    if len(tracks) < N_STEMS:
+        tracks.append((stems.names[-1], _residual(stems)))
+    mixture = stems.song.blocks(stems.start, stems.start + length)
+    try:
+        write_stem_mp4(path, mixture, tracks, sample_rate=stems.sound.sound.sample_rate)
+    except AudioWriteError as error:
+        raise AudioWriteError(str(error).removeprefix(f"{path}: ")) from error
+    return path
+
+
+def _residual(stems: Stems) -> Iterator[Tensor]:
+    sources = [stem.blocks() for stem in stems.stems]
+    for mixture in stems.song.blocks(stems.start, stems.start + stems.sound.sound.n_samples):
+        yield residual_of(mixture, [next(blocks) for blocks in sources])
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

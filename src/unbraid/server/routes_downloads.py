@@ -57,6 +57,16 @@ def download_zip(
     return FileResponse(path, media_type="application/zip", filename=file_name(name), background=background)
 
 
+@router.get("/{job}/stem-mp4", response_class=FileResponse)
+def download_stem_mp4(studio: CurrentStudio, job: str) -> FileResponse:
+    """Return the mixture and up to four stems in one file, for players that know stems."""
+    row, stems = _stems(studio, job, "wav", "float")
+    path = exports.make("stem-mp4", stems, studio.folder.upload())
+    name = f"{_title(studio, row)}.stem.mp4"
+    background = BackgroundTask(remove, path.parent)
+    return FileResponse(path, media_type="audio/mp4", filename=file_name(name), background=background)
+
+
 def _stems(studio: Studio, job_id: str, container: str | None, depth: str | None) -> tuple[JobRow, Stems]:
     """Gather what a job has made.
 
