@@ -200,6 +200,15 @@ def test_absent_prompts_are_put_to_floors_too(songs: Path, tmp_path: Path) -> No
     assert {one["level_db"] for one in absent} == {-120.0}
 
 
+def test_labels_and_examples_are_put_to_floors_too(songs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    call = ("--data", songs, "-m", "mixture", "-m", "oracle-irm", "--tracks", 1, "--cases", 0, "--out", out)
+    run_guided("examples", *call, "--classes", "stems", "--examples", 1)
+    found = {(one["mode"], one["prompt"], one["model"]): one["si_sdr"] for one in records(out)}
+    assert found["same track x1", "vocals", "oracle-irm"] > found["same track x1", "vocals", "mixture"] + 3
+    assert ("label", "drums", "mixture") in found
+
+
 def test_examinations_are_listed_and_wrong_names_told(tmp_path: Path) -> None:
     text = run_guided("", "--list")
     assert "FOLDER" in text

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from unbraid.evaluation.protocols import Contestant
 from unbraid.evaluation.records import RecordFile
 from unbraid.models.film_unet import PRESETS, FilmUnet
 from unbraid.zoo import debug_model
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "datasets" / "public"))
+from miniatures import make_musdb18
 
 RATE = 8000
 TONES = {"kick": 2400.0, "lead vox": 3000.0, "mixture": 0.0, "flute": 500.0}
@@ -46,6 +50,17 @@ def test_song_folders_stem_folders_and_slakh_are_found(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="holds no stems"):
         find_songs(tmp_path / "empty")
+
+
+def test_stem_files_are_read_stream_by_stream(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    make_musdb18(tmp_path)
+    songs = {song.name: song for song in find_songs(tmp_path / "test")}
+    assert set(songs) == {"AM Contra - Heart Peripheral", "Al James - Schoolboy Facination"}
+    loud = read_song(songs["AM Contra - Heart Peripheral"])
+    assert set(loud.stems) == {"drums", "bass", "other", "vocals"}
+    total = torch.stack(list(loud.stems.values())).sum(dim=0)
+    assert float((loud.mixture - total).square().mean()) < 0.05 * float(total.square().mean())  # AAC is not exact
 
 
 def test_one_stem_and_a_mixture_are_enough(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Every protocol of the papers, on miniature copies of the datasets, with the smallest models."""
 
+import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -250,7 +251,9 @@ def test_sub_mixes_of_medleydb_have_one_stem_of_each_class(
     assert {one.prompt for one in evaluation.records} == {"bass", "drums", "electric guitar", "vocals"}
     assert row(page, "paper: 5-shot")[-1] == "1.96"
     shots = row(page, "**shots, same track x5**")
-    assert float(shots[-1].split()[0]) == pytest.approx(sum(float(cell.split()[0]) for cell in shots[2:-1]) / 4, abs=0.006)
+    assert float(shots[-1].split()[0]) == pytest.approx(
+        sum(float(cell.split()[0]) for cell in shots[2:-1]) / 4, abs=0.006
+    )
 
 
 @pytest.fixture(scope="module")
@@ -343,6 +346,15 @@ def test_every_table_is_listed_with_what_it_needs() -> None:
         assert f"needs {entry.needs}" in text
     with pytest.raises(SettingsError, match="did you mean lasaft-table"):
         find_examination("lasaft-table", Choice())
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_table_can_be_sent_to_another_process(shelf: Path, name: str) -> None:
+    examination = build(name, shelf)
+    sent = pickle.loads(pickle.dumps(examination))
+    assert sent == examination
+    assert hash(sent) == hash(examination)
+    assert [unit.name for unit in sent.units()] == [unit.name for unit in examination.units()] != []
 
 
 def make_record(record: Record, item: str, value: float, seed: int = 0) -> Record:
