@@ -326,6 +326,8 @@ def test_the_table_of_guidesep_has_groups_and_four_ways(shelf: Path, tmp_path: P
     overall = sum(weights[name] * value for name, value in full.items()) / sum(weights.values())
     assert float(row(page, "**small, full**")[-1]) == pytest.approx(overall, abs=0.006)
     assert row(page, "paper: full")[2] == "8.34 ± 0.11"
+    assert row(page, "small, full, less mask prediction, full")[2].startswith(f"{full['Piano'] - 7.03:+.2f}")
+    assert "small, mimicry, less" not in page  # the paper has no such row of mask prediction
 
 
 def test_humming_points_at_a_melody_before_other_music(shelf: Path, tmp_path: Path, pointed_model: Guidesep) -> None:
@@ -333,6 +335,7 @@ def test_humming_points_at_a_melody_before_other_music(shelf: Path, tmp_path: Pa
     assert {one.mode for one in evaluation.records} == {"mimicry"}
     assert {one.prompt for one in evaluation.records} == {"humming"}
     assert row(page, "paper: humming")[2] == "13.61"
+    assert row(page, "small, mimicry, less humming")
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "humtrans").symlink_to(shelf / "humtrans")
     with pytest.raises(DatasetError, match="needs humtrans and moisesdb"):
@@ -346,6 +349,21 @@ def test_every_table_is_listed_with_what_it_needs() -> None:
         assert f"needs {entry.needs}" in text
     with pytest.raises(SettingsError, match="did you mean lasaft-table"):
         find_examination("lasaft-table", Choice())
+
+
+def test_plots_are_marked_with_what_was_published(shelf: Path) -> None:
+    marks = {name: build(name, shelf).marks for name in PAPERS}
+    assert marks["tuss-table3"]("DnR", "all-prompts", "speech") == {"M5": 14.5}
+    assert marks["tuss-table3"]("DnR", "single-prompt", "speech") == {"L6s": 14.5}
+    assert marks["tuss-table3"]("MUSDB-HQ", "all-prompts", "vocals") == {}  # in SNR, which is not drawn
+    assert marks["lasaft-table3"]("MUSDB18", "audio query", "bass") == {"audio query": 5.30}
+    assert marks["lasaft-fft"]("MUSDB18", "label", "bass") == {}
+    assert marks["fewshot-table1"]("MUSDB18", "same track x3", "drums") == {"3-shot": 4.71}
+    assert marks["fewshot-table3"]("MUSDB18", "other tracks x5", "bass") == {"other tracks": 2.20}
+    assert marks["guidesep-table1"]("Slakh2100, equal peaks", "full", "Reed") == {"paper: full": 13.78}
+    assert marks["guidesep-humming"]("HumTrans", "mimicry", "humming") == {"paper": 13.61}
+    assert marks["instglow-table1"]("Slakh2100-submix", "MAP", "guitar") == {"InstGlow-MAP": 1.51}
+    assert marks["instglow-figure2"]("MUSDB18", "likelihood", "bass") == {}
 
 
 @pytest.mark.parametrize("name", PAPERS)

@@ -64,7 +64,8 @@ class PaperTable:
         source: the paper, and what its numbers are.
         columns: in their order.
         rows: published values by row and column; a column may be missing.
-        against: the row that our rows of a mode are held against; "" is for every other mode.
+        against: the row that our rows of a mode are held against; "" is for every other mode. Where records tell of
+            what kind a model is, the kind follows the mode and a comma.
         digits: behind the point, as they were printed.
     """
 
@@ -75,8 +76,10 @@ class PaperTable:
     against: Mapping[str, str] = field(default_factory=dict)
     digits: int = 2
 
-    def rival(self, mode: str) -> str | None:
-        """Return the row that a mode is held against."""
+    def rival(self, mode: str, *, kind: str = "") -> str | None:
+        """Return the row that a mode, and a kind of model, is held against."""
+        if kind:
+            return self.against.get(f"{mode}, {kind}")
         return self.against.get(mode, self.against.get(""))
 
 
@@ -236,7 +239,7 @@ def write_table(records: Sequence[Record], table: PaperTable, reading: Reading) 
             count = len({(one.item_set, one.item) for one in mine if reading.value(one) is not None})
             ours = ("–" if cells.get(name) is None else cells[name] for name in table.columns)
             lines.append(row_of(f"**{model}, {mode}**", count, *ours))
-            rival = table.rival(mode)
+            rival = table.rival(mode, kind=str(mine[0].settings.get("kind", "")))
             if rival is not None and model not in FLOORS:
                 differences.append(_difference(f"{model}, {mode}", rival, cells, table))
     return "\n".join([*lines, *differences])

@@ -32,7 +32,7 @@ from unbraid.evaluation.choice import Choice
 from unbraid.evaluation.examination import Examination, Unit
 from unbraid.evaluation.paper_guidesep import GROUPS, HUMMING, INTERVALS, OVERALL, TABLE, WEIGHTS
 from unbraid.evaluation.paper_table import Cell, PaperTable, Reading, mean_over_items, weighted_mean, write_table
-from unbraid.evaluation.pointed import PointedPlan, evaluate_pointed
+from unbraid.evaluation.pointed import DIFFUSION, PREDICTION, PointedPlan, evaluate_pointed
 from unbraid.evaluation.pointed_guides import Balance, Pointing
 from unbraid.evaluation.pointed_records import PointedFile, PointedRecord
 from unbraid.evaluation.pointed_windows import LEAST_ENTROPY, PointedWindow
@@ -65,7 +65,10 @@ PAPER = PaperTable(
     "paper's rows is half of their 95 % interval. Overall weights groups by how often they occur in the paper.",
     columns=(*GROUPS, OVERALL),
     rows=_rows(),
-    against={pointing.value: pointing.value for pointing in ROWS},
+    against={
+        **{f"{pointing.value}, {DIFFUSION}": pointing.value for pointing in ROWS},
+        f"{Pointing.FULL.value}, {PREDICTION}": "mask prediction, full",
+    },
 )
 
 
@@ -225,7 +228,7 @@ class HummingTest(Examination):
         """Return the mean beside the paper's."""
         paper = PaperTable(
             "Humming", "SDR in dB of BSS eval on windows of 4.08 s.", (HUMMED,), {"humming": {HUMMED: Cell(HUMMING)}},
-            {"": "humming"},
+            {f"{Pointing.MIMICRY.value}, {DIFFUSION}": "humming"},
         )  # fmt: skip
         return write_table(evaluation.records, paper, Reading(lambda record: record.prompt, _sdr, mean_over_items))
 
