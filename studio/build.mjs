@@ -9,7 +9,16 @@ import { build } from "esbuild";
 const HERE = dirname(fileURLToPath(import.meta.url));
 const OUT = process.argv[2] ?? join(HERE, "..", "src", "unbraid", "server", "static");
 const SOURCES = ["api", "domain", "audio", "canvas", "panels"];
-const FILES = ["main.tsx", "index.html", "style.css", "icon.svg", "build.mjs", "tsconfig.json", "package.json", "package-lock.json"];
+const FILES = [
+  "main.tsx",
+  "index.html",
+  "style.css",
+  "icon.svg",
+  "build.mjs",
+  "tsconfig.json",
+  "package.json",
+  "package-lock.json",
+];
 
 function sources() {
   const found = [...FILES];
@@ -50,6 +59,9 @@ await build({
 });
 for (const name of ["index.html", "style.css", "icon.svg"]) copyFileSync(join(HERE, name), join(OUT, name));
 const output = ["analysis.js", "app.js", "icon.svg", "index.html", "recorder.js", "style.css"];
-const digest = (name) => createHash("sha256").update(readFileSync(join(OUT, name))).digest("hex");
+const digest = (name) =>
+  createHash("sha256")
+    .update(readFileSync(join(OUT, name)))
+    .digest("hex");
 const note = { sources: hashOf(sources()), files: Object.fromEntries(output.map((name) => [name, digest(name)])) };
 writeFileSync(join(OUT, "build.json"), `${JSON.stringify(note, null, 2)}\n`);

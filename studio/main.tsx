@@ -15,7 +15,9 @@ effect(() => {
   document.documentElement.dataset["theme"] = theme.value.isDark ? "dark" : "light";
   if (themeChoice.value !== "system") localStorage.setItem(THEME, themeChoice.value);
 });
-window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => (systemIsDark.value = event.matches));
+window
+  .matchMedia("(prefers-color-scheme: dark)")
+  .addEventListener("change", (event) => (systemIsDark.value = event.matches));
 
 render(<App />, document.getElementById("app")!);
 startPlayback();

@@ -1,6 +1,15 @@
 /** The routes of the server, as functions. */
 
-import type { About, FileInfo, ModelInfo, SessionInfo, SessionSummary, TakeCode, TakeInfo, TakeRequest } from "./types.ts";
+import type {
+  About,
+  FileInfo,
+  ModelInfo,
+  SessionInfo,
+  SessionSummary,
+  TakeCode,
+  TakeInfo,
+  TakeRequest,
+} from "./types.ts";
 
 /** What the server said is wrong, and what to do. */
 export class ApiError extends Error {
@@ -70,15 +79,32 @@ export const cancelJob = (id: string) => answered(`/api/jobs/${id}/cancel`, { me
 export const getCode = (take: string) => json<TakeCode>(`/api/takes/${take}/code`);
 
 export const importSession = (file: Blob) =>
-  json<SessionInfo>("/api/sessions/import", { method: "POST", body: file, headers: { "Content-Type": "application/zip" } });
+  json<SessionInfo>("/api/sessions/import", {
+    method: "POST",
+    body: file,
+    headers: { "Content-Type": "application/zip" },
+  });
 
-export const stemAddress = (job: string, index: number, format: string) => `/api/jobs/${job}/stems/${index}?format=${format}`;
+export const stemAddress = (job: string, index: number, format: string) =>
+  `/api/jobs/${job}/stems/${index}?format=${format}`;
 export const zipAddress = (job: string, format: string) => `/api/jobs/${job}/zip?format=${format}`;
 export const stemMp4Address = (job: string) => `/api/jobs/${job}/stem-mp4`;
 export const sessionAddress = (session: string) => `/api/sessions/${session}/export`;
 
+/** A file that the server makes, and what it is called. */
+export async function getDownload(address: string): Promise<{ blob: Blob; name: string }> {
+  const response = await answered(address);
+  const said = /filename\*=utf-8''([^;]+)/i.exec(response.headers.get("Content-Disposition") ?? "")?.[1];
+  return { blob: await response.blob(), name: said ? decodeURIComponent(said) : "stem" };
+}
+
 /** Bytes of a tile, or null where there is nothing yet. */
-export async function getTile(sound: string, what: "peaks" | "spectrogram", level: number, tile: number): Promise<Tile | null> {
+export async function getTile(
+  sound: string,
+  what: "peaks" | "spectrogram",
+  level: number,
+  tile: number,
+): Promise<Tile | null> {
   const response = await fetch(`/api/sounds/${sound}/${what}/${level}/${tile}`, { credentials: "same-origin" });
   if (response.status === 404) return null;
   if (!response.ok) throw new ApiError(response.status, await messageOf(response));
@@ -92,15 +118,26 @@ export interface Tile {
 }
 
 /** Samples of a sound, channels interleaved; null where they are not final yet. */
-export async function getSamples(sound: string, start: number, stop: number): Promise<Float32Array<ArrayBuffer> | null> {
-  const response = await fetch(`/api/sounds/${sound}/samples?start=${start}&stop=${stop}`, { credentials: "same-origin" });
+export async function getSamples(
+  sound: string,
+  start: number,
+  stop: number,
+): Promise<Float32Array<ArrayBuffer> | null> {
+  const response = await fetch(`/api/sounds/${sound}/samples?start=${start}&stop=${stop}`, {
+    credentials: "same-origin",
+  });
   if (response.status === 404 || response.status === 416) return null;
   if (!response.ok) throw new ApiError(response.status, await messageOf(response));
   return new Float32Array(await response.arrayBuffer());
 }
 
 /** Send a file as it is, and tell how much of it has gone; `fetch` cannot tell. */
-export function uploadFile(session: string, name: string, body: Blob, onProgress: (share: number) => void): Promise<FileInfo> {
+export function uploadFile(
+  session: string,
+  name: string,
+  body: Blob,
+  onProgress: (share: number) => void,
+): Promise<FileInfo> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", `/api/sessions/${session}/files?name=${encodeURIComponent(name)}`);

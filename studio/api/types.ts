@@ -3,8 +3,13 @@
 import type { NewTake, SessionDocument } from "./schema.ts";
 
 export type {
-  AboutDocument as About, CodeDocument as TakeCode, FileDocument as FileInfo, JobDocument as JobInfo, ModelDocument as ModelInfo,
-  SessionSummary, TakeDocument as TakeInfo,
+  AboutDocument as About,
+  CodeDocument as TakeCode,
+  FileDocument as FileInfo,
+  JobDocument as JobInfo,
+  ModelDocument as ModelInfo,
+  SessionSummary,
+  TakeDocument as TakeInfo,
 } from "./schema.ts";
 
 export type SessionInfo = SessionDocument;

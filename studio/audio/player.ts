@@ -198,9 +198,12 @@ export class Player {
     }
     this.retry();
     this.prefetch(this.scheduled[this.scheduled.length - 1]!.to);
-    this.scheduled = this.scheduled.filter((one, index, all) => index === all.length - 1 || one.when + one.to - one.from > context.currentTime - 2);
+    this.scheduled = this.scheduled.filter(
+      (one, index, all) => index === all.length - 1 || one.when + one.to - one.from > context.currentTime - 2,
+    );
     const final = this.scheduled[this.scheduled.length - 1]!;
-    if (final.to >= this.duration - 1e-6 && context.currentTime > final.when + final.to - final.from && !this.loop) this.stopAtEnd();
+    if (final.to >= this.duration - 1e-6 && context.currentTime > final.when + final.to - final.from && !this.loop)
+      this.stopAtEnd();
   }
 
   private stopAtEnd(): void {
@@ -214,7 +217,8 @@ export class Player {
     for (const lane of this.lanes) {
       for (const { segment, from, to } of coverage(lane.segments, stretch.from, stretch.to)) {
         const own = { when: stretch.when + from - stretch.from, from: from - segment.start, to: to - segment.start };
-        for (const part of chunked(own, segment.sound.rate, CHUNK_SAMPLES)) this.start({ lane: lane.id, segment, part });
+        for (const part of chunked(own, segment.sound.rate, CHUNK_SAMPLES))
+          this.start({ lane: lane.id, segment, part });
       }
     }
   }
@@ -261,7 +265,8 @@ export class Player {
       for (const lane of this.lanes) {
         for (const { segment, from: first, to: stop } of coverage(lane.segments, from, to)) {
           const own = { when: 0, from: first - segment.start, to: stop - segment.start };
-          for (const part of chunked(own, segment.sound.rate, CHUNK_SAMPLES)) void this.chunks.load(segment.sound, part.chunk);
+          for (const part of chunked(own, segment.sound.rate, CHUNK_SAMPLES))
+            void this.chunks.load(segment.sound, part.chunk);
         }
       }
     }
@@ -279,7 +284,8 @@ export class Player {
     for (const lane of this.lanes) {
       for (const { segment, from, to } of coverage(lane.segments, position, Math.min(this.duration, position + 0.5))) {
         const own = { when: 0, from: from - segment.start, to: to - segment.start };
-        for (const part of chunked(own, segment.sound.rate, CHUNK_SAMPLES)) loads.push(this.chunks.load(segment.sound, part.chunk));
+        for (const part of chunked(own, segment.sound.rate, CHUNK_SAMPLES))
+          loads.push(this.chunks.load(segment.sound, part.chunk));
       }
     }
     await Promise.race([Promise.all(loads), new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
@@ -319,7 +325,11 @@ export class Player {
 }
 
 /** Which segment of a lane sounds when: the last one that has its samples there, as far as they reach. */
-export function coverage(segments: readonly Segment[], from: number, to: number): { segment: Segment; from: number; to: number }[] {
+export function coverage(
+  segments: readonly Segment[],
+  from: number,
+  to: number,
+): { segment: Segment; from: number; to: number }[] {
   const found: { segment: Segment; from: number; to: number }[] = [];
   let free: [number, number][] = [[from, to]];
   for (const segment of [...segments].reverse()) {

@@ -75,7 +75,11 @@ export class Recorder {
     this.blocks = [];
     if (!kept.length || !options) return null;
     const samples = joined(kept.map((block) => block.samples));
-    const latency = { output: this.player.outputLatency(), input: input || USUAL_INPUT_LATENCY, manual: options.manual };
+    const latency = {
+      output: this.player.outputLatency(),
+      input: input || USUAL_INPUT_LATENCY,
+      manual: options.manual,
+    };
     return {
       wav: new Blob([wavOf(samples, rate)], { type: "audio/wav" }),
       seconds: samples.length / rate,
@@ -100,7 +104,9 @@ export class Recorder {
 
 async function microphone(): Promise<MediaStream> {
   if (!navigator.mediaDevices?.getUserMedia) {
-    throw new MicrophoneError("This page may not use the microphone: open it on 127.0.0.1 or over HTTPS, or drop a recording.");
+    throw new MicrophoneError(
+      "This page may not use the microphone: open it on 127.0.0.1 or over HTTPS, or drop a recording.",
+    );
   }
   try {
     return await navigator.mediaDevices.getUserMedia({
@@ -108,8 +114,12 @@ async function microphone(): Promise<MediaStream> {
     });
   } catch (error) {
     const name = error instanceof DOMException ? error.name : "";
-    if (name === "NotFoundError") throw new MicrophoneError("There is no microphone: plug one in, or drop a recording.");
-    if (name === "NotAllowedError") throw new MicrophoneError("The browser does not let this page hear: allow the microphone in the address bar, or drop a recording.");
+    if (name === "NotFoundError")
+      throw new MicrophoneError("There is no microphone: plug one in, or drop a recording.");
+    if (name === "NotAllowedError")
+      throw new MicrophoneError(
+        "The browser does not let this page hear: allow the microphone in the address bar, or drop a recording.",
+      );
     throw new MicrophoneError("The microphone cannot be used: is another program holding it? Or drop a recording.");
   }
 }

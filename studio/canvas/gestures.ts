@@ -98,7 +98,9 @@ export function watch(element: HTMLElement, surface: TimeSurface, brush: Brush |
 
   const isEdge = (x: number): boolean => {
     const [view, region] = [surface.view(), surface.region()];
-    return region !== null && [region.start, region.stop].some((edge) => Math.abs(x - pixelOf(view, edge)) <= EDGE_PIXELS);
+    return (
+      region !== null && [region.start, region.stop].some((edge) => Math.abs(x - pixelOf(view, edge)) <= EDGE_PIXELS)
+    );
   };
 
   const beginPinch = () => {
@@ -114,7 +116,11 @@ export function watch(element: HTMLElement, surface: TimeSurface, brush: Brush |
 
   const movePinch = () => {
     const [before, now] = [pinch!, spread()];
-    const view = scrolled(surface.view(), (before.middle - now.middle) * surface.view().secondsPerPixel, surface.duration());
+    const view = scrolled(
+      surface.view(),
+      (before.middle - now.middle) * surface.view().secondsPerPixel,
+      surface.duration(),
+    );
     surface.setView(zoomed(view, now.distance / before.distance, now.middle, surface.duration()));
     pinch = now;
   };
@@ -123,10 +129,17 @@ export function watch(element: HTMLElement, surface: TimeSurface, brush: Brush |
     const view = surface.view();
     if (event.ctrlKey || event.metaKey || event.altKey) {
       event.preventDefault();
-      surface.setView(zoomed(view, Math.exp(-event.deltaY * (event.deltaMode ? 0.1 : 0.004)), place(event).x, surface.duration()));
+      surface.setView(
+        zoomed(view, Math.exp(-event.deltaY * (event.deltaMode ? 0.1 : 0.004)), place(event).x, surface.duration()),
+      );
       return;
     }
-    const delta = Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey ? event.deltaX || event.deltaY : brush ? event.deltaY : 0;
+    const delta =
+      Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey
+        ? event.deltaX || event.deltaY
+        : brush
+          ? event.deltaY
+          : 0;
     if (!delta) return;
     event.preventDefault();
     surface.setView(scrolled(view, delta * (event.deltaMode ? 16 : 1) * view.secondsPerPixel, surface.duration()));

@@ -21,7 +21,14 @@ export class PaintLayer {
   }
 
   /** Draw what lies between two pixels; the rest of the canvas stays as it is. */
-  draw(context: CanvasRenderingContext2D, view: Viewport, height: number, theme: Theme, from = 0, to = view.width): void {
+  draw(
+    context: CanvasRenderingContext2D,
+    view: Viewport,
+    height: number,
+    theme: Theme,
+    from = 0,
+    to = view.width,
+  ): void {
     if (theme !== this.theme) {
       this.pictures.clear();
       this.theme = theme;
@@ -39,7 +46,7 @@ export class PaintLayer {
     for (const [block, cells] of this.painting.blocks) {
       if (block < first || block > last) continue;
       const x = pixelOf(view, secondsOfColumn(block * BLOCK_COLUMNS));
-      const width = (BLOCK_COLUMNS / 62.5) / view.secondsPerPixel;
+      const width = BLOCK_COLUMNS / 62.5 / view.secondsPerPixel;
       context.drawImage(this.picture(block, cells, theme), x, high, width, low - high);
     }
     context.restore();

@@ -23,9 +23,16 @@ export async function previewOf(file: Blob): Promise<Preview | null> {
     if (audio.duration > LONGEST_SECONDS) return null;
     const channels = Array.from({ length: audio.numberOfChannels }, (_, index) => audio.getChannelData(index));
     const peaks = [peaksOf(channels, PEAK_STEP)];
-    for (let level = 1; level < levelsOf(peaks[0]!.length / 2, TILE_BINS); level++) peaks.push(coarser(peaks[level - 1]!));
+    for (let level = 1; level < levelsOf(peaks[0]!.length / 2, TILE_BINS); level++)
+      peaks.push(coarser(peaks[level - 1]!));
     const pyramid = new PreviewPyramid(audio.duration);
-    return { rate: audio.sampleRate, channels, peaks, pyramid, analyze: (onMore) => analyze(channels, audio.sampleRate, pyramid, onMore) };
+    return {
+      rate: audio.sampleRate,
+      channels,
+      peaks,
+      pyramid,
+      analyze: (onMore) => analyze(channels, audio.sampleRate, pyramid, onMore),
+    };
   } catch {
     return null; // the server reads more formats than a browser does
   }
@@ -33,7 +40,8 @@ export async function previewOf(file: Blob): Promise<Preview | null> {
 
 function analyze(channels: readonly Float32Array[], rate: number, pyramid: PreviewPyramid, onMore: () => void): void {
   const samples = new Float32Array(channels[0]!.length);
-  for (const channel of channels) for (let index = 0; index < samples.length; index++) samples[index]! += channel[index]! / channels.length;
+  for (const channel of channels)
+    for (let index = 0; index < samples.length; index++) samples[index]! += channel[index]! / channels.length;
   const worker = new Worker("/analysis.js", { type: "module" });
   worker.onmessage = (event: MessageEvent<{ first: number; frames: Uint8Array } | null>) => {
     if (event.data) pyramid.write(event.data.first, event.data.frames);
@@ -43,4 +51,3 @@ function analyze(channels: readonly Float32Array[], rate: number, pyramid: Previ
   worker.onerror = () => worker.terminate();
   worker.postMessage({ samples, rate, nFrames: pyramid.nFrames }, [samples.buffer]);
 }
-

@@ -119,7 +119,10 @@ function drawNotes(context: CanvasRenderingContext2D, scene: Scene, height: numb
     const start = note.start + noteOffset;
     if (start > stopOf(view) || start + note.duration < view.start) continue;
     const [x, width] = [pixelOf(view, start), Math.max(2, note.duration / view.secondsPerPixel)];
-    const [top, bottom] = [yOf(bandOf(hertzOfPitch(note.pitch + 0.5)), height), yOf(bandOf(hertzOfPitch(note.pitch - 0.5)), height)];
+    const [top, bottom] = [
+      yOf(bandOf(hertzOfPitch(note.pitch + 0.5)), height),
+      yOf(bandOf(hertzOfPitch(note.pitch - 0.5)), height),
+    ];
     const tall = Math.max(3, bottom - top);
     context.fillRect(x, (top + bottom - tall) / 2, width, tall);
     context.strokeRect(x + 0.5, (top + bottom - tall) / 2 + 0.5, Math.max(1, width - 1), tall - 1);
@@ -137,13 +140,24 @@ export function bandAt(y: number, height: number): number {
 
 /** The brush, or what of a rectangle or lasso is drawn so far. */
 export function drawTool(
-  context: CanvasRenderingContext2D, scene: Scene, height: number,
-  tool: { circles: readonly { x: number; y: number; tall: number }[]; radius: number; points: readonly Point[]; closed: boolean; sign: 1 | -1 | 0 },
+  context: CanvasRenderingContext2D,
+  scene: Scene,
+  height: number,
+  tool: {
+    circles: readonly { x: number; y: number; tall: number }[];
+    radius: number;
+    points: readonly Point[];
+    closed: boolean;
+    sign: 1 | -1 | 0;
+  },
 ): void {
   const { view, theme } = scene;
   const [red, green, blue] = tool.sign > 0 ? theme.positive : tool.sign < 0 ? theme.negative : [160, 160, 160];
   context.lineWidth = 1.5;
-  for (const [color, width] of [[theme.isDark ? "#000" : "#fff", 3], [`rgb(${red}, ${green}, ${blue})`, 1.5]] as const) {
+  for (const [color, width] of [
+    [theme.isDark ? "#000" : "#fff", 3],
+    [`rgb(${red}, ${green}, ${blue})`, 1.5],
+  ] as const) {
     context.strokeStyle = color;
     context.lineWidth = width;
     context.beginPath();
@@ -175,7 +189,11 @@ export function drawFrequencies(context: CanvasRenderingContext2D, width: number
     const y = yOf(bandOf(hertz), height);
     if (y - last < 12) continue;
     last = y;
-    context.fillText(hertz < 1000 ? String(hertz) : `${hertz / 1000}k`, width - 8, Math.max(6, Math.min(height - 6, y)));
+    context.fillText(
+      hertz < 1000 ? String(hertz) : `${hertz / 1000}k`,
+      width - 8,
+      Math.max(6, Math.min(height - 6, y)),
+    );
     context.fillRect(width - 5, Math.round(y), 5, 1);
   }
 }

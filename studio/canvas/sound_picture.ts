@@ -4,7 +4,17 @@ import { type Tile, getTile } from "../api/client.ts";
 import { CHUNK_SAMPLES, LOCAL, type Chunks, type SoundShape } from "../audio/chunks.ts";
 import { DRAWN_PER_SECOND, N_DRAWN_BANDS } from "../domain/mel.ts";
 import {
-  type Bins, FACTOR, PEAK_STEP, PreviewPyramid, TILE_BINS, TILE_FRAMES, type TileAddress, binsOf, levelFor, levelsOf, tilesOf,
+  type Bins,
+  FACTOR,
+  PEAK_STEP,
+  PreviewPyramid,
+  TILE_BINS,
+  TILE_FRAMES,
+  type TileAddress,
+  binsOf,
+  levelFor,
+  levelsOf,
+  tilesOf,
 } from "../domain/pyramid.ts";
 import { type Viewport, pixelOf, secondsAt, stopOf } from "../domain/time.ts";
 import type { Theme } from "./theme.ts";
@@ -58,7 +68,13 @@ export class SoundPicture {
   }
 
   /** The spectrogram of a view into a rectangle; `offset` is the second of the song at which the sound begins. */
-  drawSpectrogram(context: CanvasRenderingContext2D, view: Viewport, height: number, offset: number, theme: Theme): void {
+  drawSpectrogram(
+    context: CanvasRenderingContext2D,
+    view: Viewport,
+    height: number,
+    offset: number,
+    theme: Theme,
+  ): void {
     const nColumns = Math.ceil(this.duration * DRAWN_PER_SECOND) + 1;
     const nLevels = levelsOf(nColumns, TILE_FRAMES);
     const wanted = levelFor(view.secondsPerPixel * DRAWN_PER_SECOND, nLevels);
@@ -67,10 +83,28 @@ export class SoundPicture {
     for (const address of tilesOf(wanted, first, stop, nColumns, TILE_FRAMES)) {
       const whole = this.tile(address);
       if (whole) {
-        this.paste(context, view, height, offset, address, this.colored(whole, theme), whole.bytes.length / N_DRAWN_BANDS, null);
+        this.paste(
+          context,
+          view,
+          height,
+          offset,
+          address,
+          this.colored(whole, theme),
+          whole.bytes.length / N_DRAWN_BANDS,
+          null,
+        );
         if (whole.bytes.length === TILE_FRAMES * N_DRAWN_BANDS || this.isOver(address, nColumns, whole)) continue;
       }
-      this.drawCoarser(context, view, height, offset, address, nLevels, theme, whole ? whole.bytes.length / N_DRAWN_BANDS : 0);
+      this.drawCoarser(
+        context,
+        view,
+        height,
+        offset,
+        address,
+        nLevels,
+        theme,
+        whole ? whole.bytes.length / N_DRAWN_BANDS : 0,
+      );
     }
   }
 
@@ -89,7 +123,7 @@ export class SoundPicture {
     const stop = Math.min(this.sound.nSamples, Math.ceil((stopOf(view) - offset) * this.sound.rate) + 2);
     if (first >= stop) return null;
     const values = new Float32Array(stop - first);
-    for (let at = first; at < stop; ) {
+    for (let at = first; at < stop;) {
       const chunk = Math.floor(at / CHUNK_SAMPLES);
       const channels = this.chunks.get(this.sound, chunk);
       if (!channels) return null;
@@ -110,24 +144,48 @@ export class SoundPicture {
 
   /** While a tile is not there: the preview, or a part of a coarser one. */
   private drawCoarser(
-    context: CanvasRenderingContext2D, view: Viewport, height: number, offset: number, address: TileAddress, nLevels: number,
-    theme: Theme, from: number,
+    context: CanvasRenderingContext2D,
+    view: Viewport,
+    height: number,
+    offset: number,
+    address: TileAddress,
+    nLevels: number,
+    theme: Theme,
+    from: number,
   ): void {
-    const span = { first: (address.index * TILE_FRAMES + from) * FACTOR ** address.level, stop: (address.index + 1) * TILE_FRAMES * FACTOR ** address.level };
+    const span = {
+      first: (address.index * TILE_FRAMES + from) * FACTOR ** address.level,
+      stop: (address.index + 1) * TILE_FRAMES * FACTOR ** address.level,
+    };
     for (let level = address.level; level < nLevels; level++) {
       const scale = TILE_FRAMES * FACTOR ** level;
       const other = { level, index: Math.floor(span.first / scale) };
       const tile = (level > address.level ? this.known(other) : null) ?? this.previewed(other);
       if (!tile) continue;
-      this.paste(context, view, height, offset, other, this.colored(tile, theme), tile.bytes.length / N_DRAWN_BANDS, span);
+      this.paste(
+        context,
+        view,
+        height,
+        offset,
+        other,
+        this.colored(tile, theme),
+        tile.bytes.length / N_DRAWN_BANDS,
+        span,
+      );
       return;
     }
   }
 
   /** Draw a tile, or the part of it that lies between two columns of level 0. */
   private paste(
-    context: CanvasRenderingContext2D, view: Viewport, height: number, offset: number, { level, index }: TileAddress,
-    canvas: OffscreenCanvas, frames: number, span: { first: number; stop: number } | null,
+    context: CanvasRenderingContext2D,
+    view: Viewport,
+    height: number,
+    offset: number,
+    { level, index }: TileAddress,
+    canvas: OffscreenCanvas,
+    frames: number,
+    span: { first: number; stop: number } | null,
   ): void {
     const scale = FACTOR ** level;
     const base = index * TILE_FRAMES;
@@ -157,7 +215,11 @@ export class SoundPicture {
   }
 
   private tile(address: TileAddress): ColoredTile | null {
-    return this.fetched(this.tiles, address, "spectrogram", (tile) => ({ bytes: new Uint8Array(tile.bytes), canvas: null, theme: null }));
+    return this.fetched(this.tiles, address, "spectrogram", (tile) => ({
+      bytes: new Uint8Array(tile.bytes),
+      canvas: null,
+      theme: null,
+    }));
   }
 
   private known({ level, index }: TileAddress): ColoredTile | null {
@@ -169,7 +231,8 @@ export class SoundPicture {
     if (!bytes) return null;
     const key = `${address.level}/${address.index}`;
     let tile = this.previewTiles.get(key);
-    if (!tile || tile.bytes.length !== bytes.length) this.previewTiles.set(key, (tile = { bytes, canvas: null, theme: null }));
+    if (!tile || tile.bytes.length !== bytes.length)
+      this.previewTiles.set(key, (tile = { bytes, canvas: null, theme: null }));
     return tile;
   }
 
@@ -179,13 +242,19 @@ export class SoundPicture {
   }
 
   private fetched<T>(
-    kept: Map<string, Kept<T>>, { level, index }: TileAddress, what: "peaks" | "spectrogram", read: (tile: Tile) => T,
+    kept: Map<string, Kept<T>>,
+    { level, index }: TileAddress,
+    what: "peaks" | "spectrogram",
+    read: (tile: Tile) => T,
   ): T | null {
     const key = `${level}/${index}`;
     const one = kept.get(key) ?? { value: null, isFinal: false, asked: -1, loading: false, used: 0 };
     kept.set(key, one);
     one.used = ++clockOfUse;
-    const first = index * FACTOR ** level * (what === "peaks" ? TILE_BINS * PEAK_STEP : (TILE_FRAMES / DRAWN_PER_SECOND) * this.sound.rate);
+    const first =
+      index *
+      FACTOR ** level *
+      (what === "peaks" ? TILE_BINS * PEAK_STEP : (TILE_FRAMES / DRAWN_PER_SECOND) * this.sound.rate);
     const { nSamples, finalSamples } = this.sound;
     const isThere = finalSamples >= nSamples ? first < nSamples : finalSamples > first + MARGIN_SAMPLES;
     const isDue = isThere && this.sound.id !== LOCAL && !one.isFinal && !one.loading && one.asked < finalSamples;
@@ -225,12 +294,15 @@ export class SoundPicture {
     for (let pixel = 0; pixel < found.length / 2; pixel++) {
       const from = Math.floor(((secondsAt(view, pixel) - offset) * this.sound.rate) / step);
       const stop = Math.max(from + 1, Math.ceil(((secondsAt(view, pixel + 1) - offset) * this.sound.rate) / step));
-      for (let bin = Math.max(0, from); bin < Math.min(stop, Math.ceil(nBins / FACTOR ** level)); bin++) this.join(found, pixel, level, bin);
+      for (let bin = Math.max(0, from); bin < Math.min(stop, Math.ceil(nBins / FACTOR ** level)); bin++)
+        this.join(found, pixel, level, bin);
     }
   }
 
   private join(found: Float32Array, pixel: number, level: number, bin: number): void {
-    const tile = this.fetched(this.peaks, { level, index: Math.floor(bin / TILE_BINS) }, "peaks", (one) => binsOf(one.bytes, this.sound.nChannels));
+    const tile = this.fetched(this.peaks, { level, index: Math.floor(bin / TILE_BINS) }, "peaks", (one) =>
+      binsOf(one.bytes, this.sound.nChannels),
+    );
     let place = 2 * (bin % TILE_BINS);
     let bins: Bins | undefined = tile && place < tile.length ? tile : undefined;
     if (!bins && this.preview) {

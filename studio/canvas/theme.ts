@@ -22,19 +22,38 @@ export interface Theme {
 type Stop = readonly [number, number, number, number];
 
 const DARK_STOPS: readonly Stop[] = [
-  [0, 10, 12, 18], [0.3, 21, 27, 48], [0.5, 46, 46, 104], [0.66, 104, 52, 138], [0.8, 190, 72, 122], [0.92, 243, 145, 92], [1, 254, 232, 180],
+  [0, 10, 12, 18],
+  [0.3, 21, 27, 48],
+  [0.5, 46, 46, 104],
+  [0.66, 104, 52, 138],
+  [0.8, 190, 72, 122],
+  [0.92, 243, 145, 92],
+  [1, 254, 232, 180],
 ];
 const LIGHT_STOPS: readonly Stop[] = [
-  [0, 252, 252, 250], [0.3, 240, 240, 240], [0.5, 206, 216, 228], [0.66, 142, 166, 208], [0.8, 84, 98, 178], [0.92, 62, 36, 124], [1, 24, 8, 52],
+  [0, 252, 252, 250],
+  [0.3, 240, 240, 240],
+  [0.5, 206, 216, 228],
+  [0.66, 142, 166, 208],
+  [0.8, 84, 98, 178],
+  [0.92, 62, 36, 124],
+  [1, 24, 8, 52],
 ];
 
 function ramp(stops: readonly Stop[]): Uint32Array {
   return Uint32Array.from({ length: 256 }, (_, byte) => {
     const place = byte / 255;
-    const after = Math.max(1, stops.findIndex((stop) => stop[0] >= place));
+    const after = Math.max(
+      1,
+      stops.findIndex((stop) => stop[0] >= place),
+    );
     const [a, b] = [stops[after - 1]!, stops[after]!];
     const share = (place - a[0]) / (b[0] - a[0]);
-    const [red, green, blue] = [1, 2, 3].map((index) => Math.round(a[index]! + share * (b[index]! - a[index]!))) as [number, number, number];
+    const [red, green, blue] = [1, 2, 3].map((index) => Math.round(a[index]! + share * (b[index]! - a[index]!))) as [
+      number,
+      number,
+      number,
+    ];
     return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
   });
 }

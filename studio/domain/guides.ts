@@ -29,7 +29,8 @@ export type RequestItem = TargetSpec | GuideSpec;
  */
 export function requestOf(draft: Draft, model: Model | null, masks: ReadonlyMap<string, string>): RequestItem[] {
   const items: RequestItem[] = [];
-  const asPrompts = model !== null && model.guides.includes("Prompts") && draft.names.every((name) => model.vocabulary.includes(name));
+  const asPrompts =
+    model !== null && model.guides.includes("Prompts") && draft.names.every((name) => model.vocabulary.includes(name));
   if (draft.names.length && asPrompts) items.push({ kind: "prompts", names: [...draft.names] });
   else items.push(...draft.names.map((name): GuideSpec => ({ kind: "label", name })));
   for (const target of draft.targets) {

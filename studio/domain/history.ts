@@ -129,7 +129,7 @@ export interface GrowingStroke {
 /** Cells as runs: value, length, value, length… */
 export function packed(cells: Int16Array): Int16Array {
   const runs: number[] = [];
-  for (let index = 0; index < cells.length; ) {
+  for (let index = 0; index < cells.length;) {
     const value = cells[index]!;
     let stop = index + 1;
     while (stop < cells.length && cells[stop] === value) stop++;

@@ -9,7 +9,11 @@ const STEPS = 20;
 export type KeptCommand = Omit<Command, "points"> & { readonly steps?: readonly number[] };
 
 export function kept(command: Command): KeptCommand {
-  const short = JSON.parse(JSON.stringify(command, (_, value: unknown) => (typeof value === "number" ? Math.round(value * 1000) / 1000 : value))) as Command;
+  const short = JSON.parse(
+    JSON.stringify(command, (_, value: unknown) =>
+      typeof value === "number" ? Math.round(value * 1000) / 1000 : value,
+    ),
+  ) as Command;
   if (!("points" in short)) return short;
   const { points, ...rest } = short;
   let last = [0, 0];

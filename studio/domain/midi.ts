@@ -38,12 +38,14 @@ export function readMidi(bytes: ArrayBuffer): MidiTrack[] {
   if (bytes.byteLength < 14 || tag(view, 0) !== "MThd") throw new MidiError("This is no MIDI file: export it again.");
   const format = view.getUint16(8);
   const division = view.getInt16(12);
-  if (format === 2) throw new MidiError("This is MIDI of format 2, whose tracks have no common clock: save it as format 1.");
+  if (format === 2)
+    throw new MidiError("This is MIDI of format 2, whose tracks have no common clock: save it as format 1.");
   if (division === 0) throw new MidiError("The clock of this MIDI file stands still: export it again.");
   const chunks: Chunk[] = [];
-  for (let at = 8 + view.getUint32(4); at + 8 <= bytes.byteLength; ) {
+  for (let at = 8 + view.getUint32(4); at + 8 <= bytes.byteLength;) {
     const length = view.getUint32(at + 4);
-    if (tag(view, at) === "MTrk") chunks.push(new TrackReader(view, at + 8, Math.min(at + 8 + length, bytes.byteLength)).read());
+    if (tag(view, at) === "MTrk")
+      chunks.push(new TrackReader(view, at + 8, Math.min(at + 8 + length, bytes.byteLength)).read());
     at += 8 + length;
   }
   const seconds = clockOf(chunks, division);

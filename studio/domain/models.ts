@@ -13,10 +13,18 @@ export interface Model {
   readonly summary: string;
   readonly ships: boolean;
   readonly takesNegatives: boolean;
+  /** Whether it draws at random: another seed gives another answer. */
+  readonly draws: boolean;
 }
 
 const WORDS: Record<Kind, string> = {
-  Label: "names", Prompts: "prompts", Examples: "examples", Span: "spans", Mimicry: "a hum", Score: "a MIDI file", Mask: "paint",
+  Label: "names",
+  Prompts: "prompts",
+  Examples: "examples",
+  Span: "spans",
+  Mimicry: "a hum",
+  Score: "a MIDI file",
+  Mask: "paint",
 };
 
 /** Kinds in words: "a hum and paint". */
@@ -45,22 +53,33 @@ export function takers(models: readonly Model[], kinds: readonly Kind[], names: 
 }
 
 /** The first model of the list that takes these; null if none takes them all. */
-export function chosenFor(models: readonly Model[], kinds: readonly Kind[], names: readonly string[] = []): Model | null {
+export function chosenFor(
+  models: readonly Model[],
+  kinds: readonly Kind[],
+  names: readonly string[] = [],
+): Model | null {
   return takers(models, kinds, names)[0] ?? null;
 }
 
 /** Why a model does not offer a kind, and which one does. */
 export function refusal(model: Model, kind: Kind, models: readonly Model[]): string {
   const others = takers(models, [kind]).map((one) => one.name);
-  const cure = others.length ? `${listed(others, "or")} ${others.length > 1 ? "do" : "does"}.` : "No installed model does.";
+  const cure = others.length
+    ? `${listed(others, "or")} ${others.length > 1 ? "do" : "does"}.`
+    : "No installed model does.";
   return `${model.name} does not take ${WORDS[kind]}. ${cure}`;
 }
 
 /** What to do if no model takes everything that was pointed with; null if one does. */
-export function conflict(models: readonly Model[], kinds: readonly Kind[], names: readonly string[] = []): string | null {
+export function conflict(
+  models: readonly Model[],
+  kinds: readonly Kind[],
+  names: readonly string[] = [],
+): string | null {
   if (takers(models, kinds, names).length) return null;
   const asked = [...new Set(kinds)];
-  if (asked.length === 1 && asked[0] === "Label") return `No model knows ${listed(names.map((name) => `“${name}”`))} together: remove one of them, or point at it.`;
+  if (asked.length === 1 && asked[0] === "Label")
+    return `No model knows ${listed(names.map((name) => `“${name}”`))} together: remove one of them, or point at it.`;
   const parts = asked.map((kind) => {
     const one = takers(models, [kind], kind === "Label" ? names : [])[0];
     return one ? `${WORDS[kind]} (${one.name})` : `${WORDS[kind]} (no model)`;
@@ -94,7 +113,10 @@ export const TASKS: readonly { name: string; words: string; prompts: readonly st
   { name: "events=2", words: "Two sound effects", prompts: ["sfx", "sfx"] },
 ];
 
-const WHOLE: Record<string, readonly string[]> = { "sfx-mix": ["sfx"], "music-mix": ["drums", "bass", "vocals", "other"] };
+const WHOLE: Record<string, readonly string[]> = {
+  "sfx-mix": ["sfx"],
+  "music-mix": ["drums", "bass", "vocals", "other"],
+};
 
 /** What is wrong with prompts that claim the same sound twice; null if nothing is. */
 export function contradiction(prompts: readonly string[]): string | null {

@@ -36,14 +36,20 @@ export function pictureOf(painting: Painting, maxColumns: number): Picture {
 /** Bytes of a PNG file of 8 bits and three colors. */
 export async function pngOf({ width, height, pixels }: Picture): Promise<Uint8Array<ArrayBuffer>> {
   const lines = new Uint8Array(height * (3 * width + 1));
-  for (let row = 0; row < height; row++) lines.set(pixels.subarray(3 * width * row, 3 * width * (row + 1)), row * (3 * width + 1) + 1);
+  for (let row = 0; row < height; row++)
+    lines.set(pixels.subarray(3 * width * row, 3 * width * (row + 1)), row * (3 * width + 1) + 1);
   const packed = new Blob([lines]).stream().pipeThrough(new CompressionStream("deflate"));
   const data = new Uint8Array(await new Response(packed).arrayBuffer());
   const head = new Uint8Array(13);
   new DataView(head.buffer).setUint32(0, width);
   new DataView(head.buffer).setUint32(4, height);
   head.set([8, 2, 0, 0, 0], 8);
-  const parts = [Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a), chunk("IHDR", head), chunk("IDAT", data), chunk("IEND", new Uint8Array())];
+  const parts = [
+    Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
+    chunk("IHDR", head),
+    chunk("IDAT", data),
+    chunk("IEND", new Uint8Array()),
+  ];
   const file = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
   let at = 0;
   for (const part of parts) {

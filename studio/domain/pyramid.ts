@@ -20,7 +20,13 @@ export interface TileAddress {
 }
 
 /** The tiles of a level that a stretch of columns (of level 0) lies on. */
-export function tilesOf(level: number, first: number, stop: number, nColumns: number, tileColumns: number): TileAddress[] {
+export function tilesOf(
+  level: number,
+  first: number,
+  stop: number,
+  nColumns: number,
+  tileColumns: number,
+): TileAddress[] {
   const width = tileColumns * FACTOR ** level;
   const tiles: TileAddress[] = [];
   const last = Math.min(stop, nColumns);
@@ -73,7 +79,8 @@ export class PreviewPyramid {
     const parts = Math.min(FACTOR, this.widths[place - 1]! - column * FACTOR);
     for (let band = 0; band < N_DRAWN_BANDS; band++) {
       let loudest = 0;
-      for (let part = 0; part < parts; part++) loudest = Math.max(loudest, fine[(column * FACTOR + part) * N_DRAWN_BANDS + band]!);
+      for (let part = 0; part < parts; part++)
+        loudest = Math.max(loudest, fine[(column * FACTOR + part) * N_DRAWN_BANDS + band]!);
       coarse[column * N_DRAWN_BANDS + band] = loudest;
     }
   }

@@ -32,7 +32,8 @@ export function countIn(now: number, beats: number, perMinute: number): { clicks
 export function wavOf(samples: Float32Array, rate: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(44 + samples.length * 2);
   const view = new DataView(bytes.buffer);
-  const words = (at: number, text: string) => [...text].forEach((letter, index) => (bytes[at + index] = letter.charCodeAt(0)));
+  const words = (at: number, text: string) =>
+    [...text].forEach((letter, index) => (bytes[at + index] = letter.charCodeAt(0)));
   words(0, "RIFF");
   view.setUint32(4, 36 + samples.length * 2, true);
   words(8, "WAVEfmt ");
@@ -45,7 +46,9 @@ export function wavOf(samples: Float32Array, rate: number): Uint8Array<ArrayBuff
   view.setUint16(34, 16, true);
   words(36, "data");
   view.setUint32(40, samples.length * 2, true);
-  samples.forEach((value, index) => view.setInt16(44 + index * 2, Math.round(Math.max(-1, Math.min(1, value)) * 32767), true));
+  samples.forEach((value, index) =>
+    view.setInt16(44 + index * 2, Math.round(Math.max(-1, Math.min(1, value)) * 32767), true),
+  );
   return bytes;
 }
 

@@ -41,7 +41,11 @@ export interface Draft {
   readonly targets: readonly Target[];
   /** Null: chosen by the guides. */
   readonly model: string | null;
+  /** Of models that draw at random: those that differ from what is usual. */
+  readonly draws?: Readonly<Partial<Record<DrawSetting, number>>>;
 }
+
+export type DrawSetting = "seed" | "steps" | "candidates";
 
 export const NO_DRAFT: Draft = { names: [], targets: [], model: null };
 
@@ -114,7 +118,8 @@ export function missing(draft: Draft, model: Model | null): string | null {
     return "Nothing is asked for yet: choose a name, or point at a sound with a region, a hum or paint.";
   }
   for (const target of draft.targets.filter((one) => !isEmpty(one))) {
-    const pointing = target.positive.length || target.melody || target.painted || target.spans.some((one) => one.sounds);
+    const pointing =
+      target.positive.length || target.melody || target.painted || target.spans.some((one) => one.sounds);
     if (!pointing) return `“${titleOf(target)}” says only what the sound is not: add an example of what it is, too.`;
     if (target.negative.length && !target.positive.length && !target.spans.some((one) => one.sounds)) {
       return `“${titleOf(target)}” has an example of what it is not, and none of what it is: add one.`;

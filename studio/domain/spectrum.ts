@@ -14,7 +14,10 @@ export function byteOfDb(db: number): number {
 /** Bytes `[n frames, 216]` around the frames from `first` to `stop`, of which there are so many in a second. */
 export class Spectrum {
   private readonly bank: readonly Band[];
-  private readonly window = Float64Array.from({ length: N_FFT }, (_, index) => 0.5 - 0.5 * Math.cos((2 * Math.PI * index) / N_FFT));
+  private readonly window = Float64Array.from(
+    { length: N_FFT },
+    (_, index) => 0.5 - 0.5 * Math.cos((2 * Math.PI * index) / N_FFT),
+  );
   private readonly fft = transform(N_FFT);
 
   constructor(
@@ -31,7 +34,8 @@ export class Spectrum {
     const imaginary = new Float64Array(N_FFT);
     for (let frame = first; frame < stop; frame++) {
       const begin = Math.round((frame / this.framesPerSecond) * this.rate) - N_FFT / 2;
-      for (let index = 0; index < N_FFT; index++) real[index] = (this.samples[begin + index] ?? 0) * this.window[index]!;
+      for (let index = 0; index < N_FFT; index++)
+        real[index] = (this.samples[begin + index] ?? 0) * this.window[index]!;
       imaginary.fill(0);
       this.fft(real, imaginary);
       this.band(real, imaginary, bytes.subarray((frame - first) * N_DRAWN_BANDS, (frame - first + 1) * N_DRAWN_BANDS));
@@ -61,7 +65,11 @@ function melBank(rate: number): Band[] {
   const width = rate / N_FFT;
   const top = N_FFT / 2 - 1;
   return Array.from({ length: N_DRAWN_BANDS }, (_, band) => {
-    const [low, center, high] = [band, band + 1, band + 2].map((edge) => hertzOfMel(edge * MELS_PER_DRAWN_BAND)) as [number, number, number];
+    const [low, center, high] = [band, band + 1, band + 2].map((edge) => hertzOfMel(edge * MELS_PER_DRAWN_BAND)) as [
+      number,
+      number,
+      number,
+    ];
     const first = Math.ceil(low / width);
     const weights: number[] = [];
     for (let bin = first; bin * width < high && bin <= top; bin++) {

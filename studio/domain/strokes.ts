@@ -74,7 +74,10 @@ export function grown(stroke: Stroke, from: Point, to: Point): Stamp[] {
   for (let number = 1; number <= MOST_HARMONICS; number++) {
     const [first, second] = [overtone(from, number), overtone(to, number)];
     if (!first || !second) break;
-    const radiusRows = Math.min(overtoneRadius(stroke.radiusRows, from, number), overtoneRadius(stroke.radiusRows, to, number));
+    const radiusRows = Math.min(
+      overtoneRadius(stroke.radiusRows, from, number),
+      overtoneRadius(stroke.radiusRows, to, number),
+    );
     stamps.push(capsule({ ...stroke, radiusRows }, first, second));
   }
   return stamps;
@@ -131,7 +134,10 @@ function rectangleStamp(shape: Rectangle): Stamp {
   const high = Math.max(shape.from.row, shape.to.row);
   const edge = EDGE * shape.softness;
   return {
-    left, right, low, high,
+    left,
+    right,
+    low,
+    high,
     strength(column, row) {
       const inside = Math.min(column - left, right - column, row - low, high - row);
       if (inside < 0) return 0;

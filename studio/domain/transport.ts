@@ -60,10 +60,15 @@ export function chunked(stretch: Stretch, rate: number, chunkSamples: number): C
   const first = Math.round(stretch.from * rate);
   const stop = Math.round(stretch.to * rate);
   const parts: ChunkPart[] = [];
-  for (let at = first; at < stop; ) {
+  for (let at = first; at < stop;) {
     const chunk = Math.floor(at / chunkSamples);
     const until = Math.min(stop, (chunk + 1) * chunkSamples);
-    parts.push({ chunk, offset: at - chunk * chunkSamples, length: until - at, when: stretch.when + (at - first) / rate });
+    parts.push({
+      chunk,
+      offset: at - chunk * chunkSamples,
+      length: until - at,
+      when: stretch.when + (at - first) / rate,
+    });
     at = until;
   }
   return parts;

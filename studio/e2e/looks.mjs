@@ -24,7 +24,14 @@ async function namesForReaders({ page }) {
   const nameless = await page.evaluate(() =>
     [...document.querySelectorAll("button, a, input, select, canvas, [role=slider]")]
       .filter((element) => element.getAttribute("aria-hidden") !== "true")
-      .filter((element) => !(element.getAttribute("aria-label") || element.textContent.trim() || element.closest("label")?.textContent.trim()))
+      .filter(
+        (element) =>
+          !(
+            element.getAttribute("aria-label") ||
+            element.textContent.trim() ||
+            element.closest("label")?.textContent.trim()
+          ),
+      )
       .map((element) => element.outerHTML.slice(0, 120)),
   );
   assert.deepEqual(nameless, []);

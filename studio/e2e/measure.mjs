@@ -10,14 +10,18 @@ const [url, song] = process.argv.slice(2);
 const CATEGORIES = ["devtools.timeline", "disabled-by-default-devtools.timeline.frame"];
 const STROKE_SECONDS = 6;
 
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox"],
+});
 const page = await (await browser.newContext({ viewport: { width: 1920, height: 1080 } })).newPage();
 const found = { browser: browser.version() };
 
 /** Middle and 95th of a hundred. */
 const spread = (values) => {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (share) => Math.round(10 * (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0)) / 10;
+  const at = (share) =>
+    Math.round(10 * (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0)) / 10;
   return { n: sorted.length, median: at(0.5), p95: at(0.95), most: at(1) };
 };
 
@@ -39,7 +43,11 @@ await page.waitForTimeout(1500);
 
 await page.evaluate(() => {
   window.slow = [];
-  new PerformanceObserver((list) => list.getEntries().forEach((one) => window.slow.push([one.name, one.duration, one.processingEnd - one.processingStart]))).observe({ type: "event", durationThreshold: 16 });
+  new PerformanceObserver((list) =>
+    list
+      .getEntries()
+      .forEach((one) => window.slow.push([one.name, one.duration, one.processingEnd - one.processingStart])),
+  ).observe({ type: "event", durationThreshold: 16 });
 });
 const interactions = 60;
 await page.locator(".wave").first().hover();
@@ -51,7 +59,11 @@ for (let count = 0; count < interactions; count++) {
 await page.waitForTimeout(500);
 const slow = await page.evaluate(() => window.slow.splice(0));
 const keys = slow.filter(([name]) => name === "keydown");
-found.keys_ms = { ...spread(keys.map((one) => one[1])), pressed: interactions, own_work: spread(keys.map((one) => one[2])) };
+found.keys_ms = {
+  ...spread(keys.map((one) => one[1])),
+  pressed: interactions,
+  own_work: spread(keys.map((one) => one[2])),
+};
 
 await page.keyboard.press("0");
 for (let count = 0; count < 5; count++) await page.keyboard.press("+");
@@ -63,18 +75,27 @@ await page.mouse.down();
 const start = Date.now();
 for (let count = 0; Date.now() - start < STROKE_SECONDS * 1000; count++) {
   const share = (count % 400) / 400;
-  await page.mouse.move(box.x + 50 + share * (box.width - 100), box.y + box.height * (0.7 + 0.15 * Math.sin(count / 9)));
+  await page.mouse.move(
+    box.x + 50 + share * (box.width - 100),
+    box.y + box.height * (0.7 + 0.15 * Math.sin(count / 9)),
+  );
 }
 await page.mouse.up();
 const trace = JSON.parse((await browser.stopTracing()).toString());
 const named = (name) => trace.traceEvents.filter((event) => event.name === name);
-const drawn = named("DrawFrame").map((event) => event.ts / 1000).sort((a, b) => a - b);
+const drawn = named("DrawFrame")
+  .map((event) => event.ts / 1000)
+  .sort((a, b) => a - b);
 const gaps = drawn.slice(1).map((time, index) => time - drawn[index]);
 found.painting = {
   frames_per_second: Math.round((10000 * gaps.length) / (drawn.at(-1) - drawn[0])) / 10,
   between_frames_ms: spread(gaps),
   animation_frame_ms: spread(named("FireAnimationFrame").map((event) => event.dur / 1000)),
-  pointer_event_ms: spread(named("EventDispatch").filter((event) => event.args?.data?.type === "pointermove").map((event) => event.dur / 1000)),
+  pointer_event_ms: spread(
+    named("EventDispatch")
+      .filter((event) => event.args?.data?.type === "pointermove")
+      .map((event) => event.dur / 1000),
+  ),
   pointer_events: named("EventDispatch").filter((event) => event.args?.data?.type === "pointermove").length,
 };
 await browser.close();

@@ -9,10 +9,12 @@ export async function drop(page, selector, paths) {
   const given = paths.map((path) => ({ name: basename(path), bytes: readFileSync(path).toString("base64") }));
   const transfer = await page.evaluateHandle((all) => {
     const data = new DataTransfer();
-    for (const { name, bytes } of all) data.items.add(new File([Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0))], name));
+    for (const { name, bytes } of all)
+      data.items.add(new File([Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0))], name));
     return data;
   }, given);
-  for (const type of ["dragenter", "dragover", "drop"]) await page.dispatchEvent(selector, type, { dataTransfer: transfer });
+  for (const type of ["dragenter", "dragover", "drop"])
+    await page.dispatchEvent(selector, type, { dataTransfer: transfer });
 }
 
 /** Drag over an element, from and to shares of its size. */
@@ -29,11 +31,14 @@ export async function drag(page, selector, places, { steps = 8, modifiers = [] }
 
 /** How many pixels of a canvas are of another color than its first one. */
 export function painted(page, selector) {
-  return page.locator(selector).first().evaluate((canvas) => {
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    const pixels = new Uint32Array(data.buffer);
-    return pixels.reduce((count, pixel) => count + (pixel !== pixels[0] ? 1 : 0), 0);
-  });
+  return page
+    .locator(selector)
+    .first()
+    .evaluate((canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const pixels = new Uint32Array(data.buffer);
+      return pixels.reduce((count, pixel) => count + (pixel !== pixels[0] ? 1 : 0), 0);
+    });
 }
 
 export async function until(words, test, patience = 60000) {
@@ -56,14 +61,18 @@ export async function session(page, url) {
 export async function taken(page, url, action, patience = 240000) {
   const before = (await session(page, url)).takes.map((one) => one.id);
   await action();
-  return until("the take is done", async () => {
-    const take = (await session(page, url)).takes.find((one) => !before.includes(one.id));
-    const failed = take?.jobs.find((job) => job.state === "failed");
-    assert.ok(!failed, failed?.error);
-    const complaint = page.locator(".separate .problem");
-    assert.ok(!(await complaint.count()), await complaint.allTextContents().then((texts) => texts.join()));
-    return take?.jobs.length && take.jobs.every((job) => job.state !== "waiting" && job.state !== "running") && take;
-  }, patience);
+  return until(
+    "the take is done",
+    async () => {
+      const take = (await session(page, url)).takes.find((one) => !before.includes(one.id));
+      const failed = take?.jobs.find((job) => job.state === "failed");
+      assert.ok(!failed, failed?.error);
+      const complaint = page.locator(".separate .problem");
+      assert.ok(!(await complaint.count()), await complaint.allTextContents().then((texts) => texts.join()));
+      return take?.jobs.length && take.jobs.every((job) => job.state !== "waiting" && job.state !== "running") && take;
+    },
+    patience,
+  );
 }
 
 export const REGION = ".wave:not(.lane)";

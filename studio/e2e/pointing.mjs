@@ -30,7 +30,10 @@ async function zoomAndPlay({ page, shot }) {
   await until("samples at the closest zoom", async () => (await painted(page, REGION)) > 300);
   await shot("one-millisecond");
   await page.keyboard.press("0");
-  await drag(page, REGION, [[0.3, 0.5], [0.45, 0.5]]);
+  await drag(page, REGION, [
+    [0.3, 0.5],
+    [0.45, 0.5],
+  ]);
   await page.getByText("(1.05 s)").or(page.locator(".region-words")).first().waitFor();
   await page.keyboard.press("l");
   await page.keyboard.press("Space");
@@ -43,7 +46,10 @@ async function zoomAndPlay({ page, shot }) {
   const [least, most] = [Math.min(...seen), Math.max(...seen)];
   assert.ok(most > least, `the playhead stood still at ${least}`);
   assert.ok(least >= 2 && most <= 3.3, `the loop was left: ${seen}`);
-  assert.ok(seen.some((one, index) => index && one < seen[index - 1]), `the loop did not turn: ${seen}`);
+  assert.ok(
+    seen.some((one, index) => index && one < seen[index - 1]),
+    `the loop did not turn: ${seen}`,
+  );
   await page.keyboard.press("l");
 }
 
@@ -91,26 +97,41 @@ async function offers({ page, shot }) {
   await page.getByText("tuss-small does not take examples. few-shot-small does.").waitFor();
   assert.equal(await button(page, "Brush").isDisabled(), true);
   await shot("refusals");
-  await page.getByRole("region", { name: "Paint" }).getByRole("button", { name: /^Use guidesep/ }).click();
+  await page
+    .getByRole("region", { name: "Paint" })
+    .getByRole("button", { name: /^Use guidesep/ })
+    .click();
   assert.equal(await button(page, "Brush").isDisabled(), false);
   await page.getByLabel("Model").selectOption("");
 }
 
 async function examples({ page, url, files, shot, kept }) {
-  await drag(page, REGION, [[0.3, 0.5], [0.6, 0.5]]);
+  await drag(page, REGION, [
+    [0.3, 0.5],
+    [0.6, 0.5],
+  ]);
   await page.keyboard.press("y");
-  await drag(page, REGION, [[0.75, 0.5], [0.95, 0.5]]);
+  await drag(page, REGION, [
+    [0.75, 0.5],
+    [0.95, 0.5],
+  ]);
   await page.keyboard.press("n");
   await drop(page, ".example-side.positive", [join(files, "riff.wav")]);
   await page.locator(".example-side.positive .token", { hasText: "riff.wav" }).waitFor();
   assert.equal(await page.locator(".example-side .token").count(), 3);
   await page.getByLabel("Name of the stem").fill("singer");
-  await drag(page, REGION, [[0.1, 0.5], [0.55, 0.5]]);
+  await drag(page, REGION, [
+    [0.1, 0.5],
+    [0.55, 0.5],
+  ]);
   await shot("examples");
   await page.getByText(/^First 0:00\.\d/).waitFor();
   const take = await taken(page, url, () => button(page, "Separate").click());
   await until("stems of the region", async () => (await page.locator(".wave.lane").count()) === 2);
-  assert.deepEqual(take.jobs.map((job) => job.state), ["done", "done"]);
+  assert.deepEqual(
+    take.jobs.map((job) => job.state),
+    ["done", "done"],
+  );
   assert.ok(take.jobs[0].region && !take.jobs[1].region, "the region comes first");
   assert.equal(take.model, "few-shot-small");
   assert.deepEqual(take.targets[0].guides[0].negative.length, 1);
@@ -133,7 +154,9 @@ async function hum({ page, url, shot, kept }) {
   await shot("recording");
   await button(page, "■ Stop").click();
   await page.getByRole("list", { name: "Hums" }).getByText("hum 1").waitFor();
-  await until("the hum is with the server", async () => (await session(page, url)).files.some((file) => file.name === "hum 1.wav" && file.state === "ready"));
+  await until("the hum is with the server", async () =>
+    (await session(page, url)).files.some((file) => file.name === "hum 1.wav" && file.state === "ready"),
+  );
   const offset = Number(await page.getByLabel("Where it begins in the song").inputValue());
   assert.ok(offset > -0.3 && offset < 0.1, `a hum from the beginning on lies at ${offset} s`);
   kept.humOffset = offset;
@@ -161,21 +184,38 @@ async function paint({ page, url, shot, kept }) {
     last = now;
   };
   await page.keyboard.press("b");
-  await drag(page, SPECTROGRAM, [[0.05, 0.85], [0.4, 0.8]]);
+  await drag(page, SPECTROGRAM, [
+    [0.05, 0.85],
+    [0.4, 0.8],
+  ]);
   await grows("the brush");
   await page.keyboard.press("h");
-  await drag(page, SPECTROGRAM, [[0.5, 0.9], [0.7, 0.88]]);
+  await drag(page, SPECTROGRAM, [
+    [0.5, 0.9],
+    [0.7, 0.88],
+  ]);
   await grows("the harmonics brush");
   await page.keyboard.press("x");
   await page.keyboard.press("r");
-  await drag(page, SPECTROGRAM, [[0.75, 0.5], [0.9, 0.7]]);
+  await drag(page, SPECTROGRAM, [
+    [0.75, 0.5],
+    [0.9, 0.7],
+  ]);
   await grows("the rectangle");
   await page.keyboard.press("g");
-  await drag(page, SPECTROGRAM, [[0.1, 0.4], [0.2, 0.4], [0.2, 0.6], [0.12, 0.6]]);
+  await drag(page, SPECTROGRAM, [
+    [0.1, 0.4],
+    [0.2, 0.4],
+    [0.2, 0.6],
+    [0.12, 0.6],
+  ]);
   await grows("the lasso");
   await shot("painted");
   await page.keyboard.press("e");
-  await drag(page, SPECTROGRAM, [[0.05, 0.85], [0.2, 0.82]]);
+  await drag(page, SPECTROGRAM, [
+    [0.05, 0.85],
+    [0.2, 0.82],
+  ]);
   assert.ok((await painted(page, paintCanvas)) < last, "the eraser");
   for (let count = 0; count < 5; count++) await page.keyboard.press("Control+z");
   assert.equal(await painted(page, paintCanvas), 0, "everything is undone");
@@ -185,7 +225,10 @@ async function paint({ page, url, shot, kept }) {
   // The hum takes part; the sound with examples is put away, as no model takes both.
   await page.getByRole("tab", { name: /singer/ }).click();
   await button(page, "Remove this sound").click();
-  await drag(page, REGION, [[0.05, 0.5], [0.65, 0.5]]);
+  await drag(page, REGION, [
+    [0.05, 0.5],
+    [0.65, 0.5],
+  ]);
   await page.getByLabel("Model").selectOption("guidesep-mask-small");
   const take = await taken(page, url, () => button(page, "Only this part").click());
   assert.deepEqual(take.targets[0].guides.map((guide) => guide.kind).sort(), ["mask", "mimicry"]);
@@ -197,14 +240,20 @@ async function paint({ page, url, shot, kept }) {
 
 async function spans({ page, url }) {
   await button(page, "+ another sound").click();
-  await drag(page, REGION, [[0.3, 0.5], [0.6, 0.5]]);
+  await drag(page, REGION, [
+    [0.3, 0.5],
+    [0.6, 0.5],
+  ]);
   await page.keyboard.press("j");
   await page.locator("section[aria-label='Spans'] .token").waitFor();
   await page.getByRole("tab", { name: /hum 1/ }).click();
   await button(page, "Remove this sound").click();
   await button(page, "+ drums").click();
   await page.getByText(/^No model takes/).waitFor();
-  await drag(page, REGION, [[0.2, 0.5], [0.35, 0.5]]);
+  await drag(page, REGION, [
+    [0.2, 0.5],
+    [0.35, 0.5],
+  ]);
   const take = await taken(page, url, () => page.getByRole("button", { name: /^Only “0:0/ }).click());
   assert.equal(take.targets[0].guides[0].kind, "span");
   await button(page, "Remove drums").click();

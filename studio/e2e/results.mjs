@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { REGION, drag, drop, taken, painted, session, until } from "./page.mjs";
+import { REGION, SPECTROGRAM, drag, drop, taken, painted, session, until } from "./page.mjs";
 
 const button = (page, name) => page.getByRole("button", { name, exact: true });
 
@@ -40,11 +40,18 @@ async function mixer({ page, shot }) {
   await page.waitForTimeout(300);
   await page.keyboard.press("Space");
   const { gains, started } = await page.evaluate(() => ({ gains: window.gains, started: window.started }));
-  assert.ok(gains.some((gain) => Math.abs(gain - 10 ** (-6 / 20)) < 1e-6), "the gain of the drums");
+  assert.ok(
+    gains.some((gain) => Math.abs(gain - 10 ** (-6 / 20)) < 1e-6),
+    "the gain of the drums",
+  );
   assert.ok(gains.filter((gain) => gain === 0).length >= 3, "what is muted or not solo is silent");
   const times = new Map();
-  for (const { when, rate } of started) times.set(Math.round(when * rate), (times.get(Math.round(when * rate)) ?? 0) + 1);
-  assert.ok([...times.values()].some((count) => count >= 6), `song and stems begin at the same sample: ${JSON.stringify([...times])}`);
+  for (const { when, rate } of started)
+    times.set(Math.round(when * rate), (times.get(Math.round(when * rate)) ?? 0) + 1);
+  assert.ok(
+    [...times.values()].some((count) => count >= 6),
+    `song and stems begin at the same sample: ${JSON.stringify([...times])}`,
+  );
   await button(page, "Spectrogram of drums").click();
   await until("the spectrogram of a stem", async () => (await painted(page, ".wave.lane.tall")) > 2000);
   await shot("lane-spectrogram");
@@ -83,7 +90,6 @@ async function downloads({ page, out, shot }) {
   }
   await away.getByLabel("Format").selectOption("wav");
   await download(page, out, away.getByText("all (ZIP)"), "stems.zip");
-  if (await away.getByText(".stem.mp4").count()) await download(page, out, away.getByText(".stem.mp4"), "song.stem.mp4");
   await away.getByRole("button", { name: "code" }).click();
   await away.getByText("unbraid separate").first().waitFor();
   await away.getByText("import unbraid").first().waitFor();
@@ -93,6 +99,15 @@ async function downloads({ page, out, shot }) {
   await download(page, out, page.getByText("Save a session file"), "session.zip");
   await page.locator(".brand").click();
   assert.ok(existsSync(join(out, "session.zip")));
+}
+
+async function stemMp4({ page, out }) {
+  await download(
+    page,
+    out,
+    page.locator(".take.heard .downloads").getByText(".stem.mp4", { exact: true }),
+    "song.stem.mp4",
+  );
 }
 
 async function reload({ page, url }) {
@@ -121,19 +136,36 @@ async function moreOut({ page, url, shot }) {
   await until("the residual is the song", async () => (await page.locator(".wave.lane").count()) === 0);
   await until("its analysis", async () => (await session(page, url)).files.every((file) => file.state === "ready"));
   await button(page, "+ vocals").click();
-  await drag(page, REGION, [[0.1, 0.5], [0.5, 0.5]]);
+  await drag(page, REGION, [
+    [0.1, 0.5],
+    [0.5, 0.5],
+  ]);
   await taken(page, url, () => button(page, "Only this part").click());
   await shot("more-out");
 }
 
-async function cancel({ page, url }) {
+async function cancel({ page, url, shot }) {
   await page.keyboard.press("Escape");
-  await page.getByLabel("Model").selectOption("lasaft-light-16");
+  await button(page, "Remove vocals").click();
+  await page.keyboard.press("r");
+  await drag(page, SPECTROGRAM, [
+    [0.2, 0.6],
+    [0.6, 0.9],
+  ]);
+  await page.keyboard.press("v");
+  await page.getByLabel("Model").selectOption("guidesep-small"); // diffusion takes its time
+  await page.getByText("How guidesep-small draws").click();
+  await page.getByLabel("candidates").fill("8");
+  await page.getByLabel("candidates").press("Tab");
   const take = await taken(page, url, async () => {
     await button(page, "Separate").click();
+    await page.getByText(/separating \d+ %/).waitFor();
+    await shot("under-way");
     await button(page, "Cancel").first().click();
   });
-  assert.ok(["cancelled", "done"].includes(take.jobs[0].state));
+  assert.equal(take.settings.candidates, 8);
+  assert.equal(take.jobs[0].state, "cancelled");
+  await page.getByText("whole song: stopped").waitFor();
   await page.getByLabel("Model").selectOption("");
 }
 
@@ -151,6 +183,7 @@ export const RESULTS = [
   ["mute, solo, gain, mixture, spectrogram of a lane, all in step", mixer],
   ["two takes are compared in sync", compare],
   ["everything can be taken away", downloads],
+  [".stem.mp4", stemMp4],
   ["a reload finds the desk as it was", reload],
   ["a session file opens everything again", reopen],
   ["more is taken out of the residual", moreOut],

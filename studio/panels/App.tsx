@@ -20,12 +20,18 @@ export function App() {
         <main class="work">
           <Timeline />
           {isEmpty && <Welcome />}
-          {!isEmpty && <div class="file-problems"><Problem place="files" /></div>}
+          {!isEmpty && (
+            <div class="file-problems">
+              <Problem place="files" />
+            </div>
+          )}
         </main>
         <GuidePanel />
       </DropZone>
       <Help />
-      <div class="sr-only" role="status" aria-live="polite">{announcement.value}</div>
+      <div class="sr-only" role="status" aria-live="polite">
+        {announcement.value}
+      </div>
     </>
   );
 }
@@ -35,17 +41,32 @@ function Welcome() {
   return (
     <div class="welcome">
       <h1>Drop a song here</h1>
-      <p class="faint">Any audio or video file. Then point at a sound: by name, by an example, by humming it, or by painting on its spectrogram.</p>
+      <p class="faint">
+        Any audio or video file. Then point at a sound: by name, by an example, by humming it, or by painting on its
+        spectrogram.
+      </p>
       <div class="row center">
-        <PickFiles label={isSending ? "Sending…" : "Choose a file…"} strong onPick={(picked) => void addSongs(picked)} />
-        <button class="button" onClick={() => void openDemo()}>Take the demo song</button>
+        <PickFiles
+          label={isSending ? "Sending…" : "Choose a file…"}
+          strong
+          onPick={(picked) => void addSongs(picked)}
+        />
+        <button class="button" onClick={() => void openDemo()}>
+          Take the demo song
+        </button>
       </div>
       <Problem place="files" />
       {sessions.value.length > 0 && (
         <>
           <h2>Where you left off</h2>
           <ul class="plain-list">
-            {sessions.value.slice(0, 6).map((one) => <li key={one.id}><button class="plain" onClick={() => void openSession(one.id)}>{one.title || "Untitled"}</button></li>)}
+            {sessions.value.slice(0, 6).map((one) => (
+              <li key={one.id}>
+                <button class="plain" onClick={() => void openSession(one.id)}>
+                  {one.title || "Untitled"}
+                </button>
+              </li>
+            ))}
           </ul>
         </>
       )}
@@ -61,11 +82,23 @@ function Help() {
   }, [helpOpen.value]);
   return (
     <dialog ref={dialog} aria-label="Keyboard" onClose={() => (helpOpen.value = false)}>
-      <div class="row"><h2 class="grow">Keyboard</h2><IconButton icon="close" label="Close" onClick={() => (helpOpen.value = false)} /></div>
+      <div class="row">
+        <h2 class="grow">Keyboard</h2>
+        <IconButton icon="close" label="Close" onClick={() => (helpOpen.value = false)} />
+      </div>
       <dl class="keys">
-        {KEYS.map(([key, words]) => <div key={key}><dt><kbd>{key}</kbd></dt><dd>{words}</dd></div>)}
+        {KEYS.map(([key, words]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{words}</dd>
+          </div>
+        ))}
       </dl>
-      <p class="faint small">Wheel: scroll. Ctrl and wheel, or two fingers: zoom. Drag an edge of the region to move it.</p>
+      <p class="faint small">
+        Wheel: scroll. Ctrl and wheel, or two fingers: zoom. Drag an edge of the region to move it.
+      </p>
     </dialog>
   );
 }

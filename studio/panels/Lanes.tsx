@@ -23,8 +23,12 @@ export function setLane(name: string, change: Partial<typeof NEW_LANE>): void {
 export function Lanes() {
   return (
     <>
-      {lanes.value.map((lane) => <LaneRow key={lane.id} lane={lane} />)}
-      <div class="gutter gutter-problems"><Problem place="lanes" /></div>
+      {lanes.value.map((lane) => (
+        <LaneRow key={lane.id} lane={lane} />
+      ))}
+      <div class="gutter gutter-problems">
+        <Problem place="lanes" />
+      </div>
       <div class="lane-rest">{!lanes.value.length && <Empty />}</div>
     </>
   );
@@ -33,7 +37,9 @@ export function Lanes() {
 function Empty() {
   const take = heardTake.value;
   if (take) return <p class="faint hint">The stems appear here as soon as the first of them is there.</p>;
-  return duration.value > 0 ? <p class="faint hint">Point at a sound on the right, then separate: the stems and what is left appear here.</p> : null;
+  return duration.value > 0 ? (
+    <p class="faint hint">Point at a sound on the right, then separate: the stems and what is left appear here.</p>
+  ) : null;
 }
 
 function LaneRow({ lane }: { lane: Lane }) {
@@ -50,14 +56,42 @@ function LaneRow({ lane }: { lane: Lane }) {
     <>
       <div class={`gutter header lane ${shown ? "tall" : ""}`} role="group" aria-label={`Lane ${lane.name}`}>
         <div class="row">
-          <strong class="clip" title={lane.name}>{lane.isResidual ? "residual" : lane.name}</strong>
+          <strong class="clip" title={lane.name}>
+            {lane.isResidual ? "residual" : lane.name}
+          </strong>
           <IconButton label={`Spectrogram of ${lane.name}`} icon="spectrum" pressed={shown} onClick={toggle} />
-          {lane.isResidual && isFinal && <IconButton label="Take more out of the residual" icon="more" onClick={() => void takeMoreOut(final.sound.id)} />}
+          {lane.isResidual && isFinal && (
+            <IconButton
+              label="Take more out of the residual"
+              icon="more"
+              onClick={() => void takeMoreOut(final.sound.id)}
+            />
+          )}
         </div>
         <div class="row">
-          <button class={`chip letter ${state.mute ? "on" : ""}`} aria-pressed={state.mute} aria-label={`Mute ${lane.name}`} title="Mute" onClick={() => setLane(lane.name, { mute: !state.mute })}>M</button>
-          <button class={`chip letter ${state.solo ? "on solo" : ""}`} aria-pressed={state.solo} aria-label={`Solo ${lane.name}`} title="Solo" onClick={() => setLane(lane.name, { solo: !state.solo })}>S</button>
-          <Fader label={`Gain of ${lane.name}`} value={state.gainDb} onChange={(gainDb) => setLane(lane.name, { gainDb })} />
+          <button
+            class={`chip letter ${state.mute ? "on" : ""}`}
+            aria-pressed={state.mute}
+            aria-label={`Mute ${lane.name}`}
+            title="Mute"
+            onClick={() => setLane(lane.name, { mute: !state.mute })}
+          >
+            M
+          </button>
+          <button
+            class={`chip letter ${state.solo ? "on solo" : ""}`}
+            aria-pressed={state.solo}
+            aria-label={`Solo ${lane.name}`}
+            title="Solo"
+            onClick={() => setLane(lane.name, { solo: !state.solo })}
+          >
+            S
+          </button>
+          <Fader
+            label={`Gain of ${lane.name}`}
+            value={state.gainDb}
+            onChange={(gainDb) => setLane(lane.name, { gainDb })}
+          />
         </div>
         <Presence value={lane.presence} />
       </div>
@@ -70,7 +104,12 @@ function LaneRow({ lane }: { lane: Lane }) {
 function Presence({ value }: { value: number | null }) {
   const words = value === null ? "not known" : presenceWords(value);
   return (
-    <div class="presence" role="img" aria-label={`Presence: ${words}`} title={`Presence, how sure the model is that the sound is there: ${words}`}>
+    <div
+      class="presence"
+      role="img"
+      aria-label={`Presence: ${words}`}
+      title={`Presence, how sure the model is that the sound is there: ${words}`}
+    >
       <i style={{ width: `${Math.round((value ?? 0) * 100)}%` }} />
     </div>
   );
@@ -91,7 +130,14 @@ function LanePicture({ id, name, tall }: { id: string; name: string; tall: boole
       quiet();
     };
   }, [id, name, tall]);
-  return <canvas ref={canvas} class={`wave lane ${tall ? "tall" : ""}`} role="img" aria-label={`${tall ? "Spectrogram" : "Waveform"} of ${name}`} />;
+  return (
+    <canvas
+      ref={canvas}
+      class={`wave lane ${tall ? "tall" : ""}`}
+      role="img"
+      aria-label={`${tall ? "Spectrogram" : "Waveform"} of ${name}`}
+    />
+  );
 }
 
 function drawLane(element: HTMLCanvasElement, lane: Lane, asSpectrogram: boolean): void {

@@ -2,7 +2,21 @@
 
 import { signal } from "@preact/signals";
 import { clock } from "../domain/time.ts";
-import { about, complain, duration, files, looping, mixtureHeard, problems, region, settle, song, songLane, songName, takes } from "./desk.ts";
+import {
+  about,
+  complain,
+  duration,
+  files,
+  looping,
+  mixtureHeard,
+  problems,
+  region,
+  settle,
+  song,
+  songLane,
+  songName,
+  takes,
+} from "./desk.ts";
 import { addSongs, removeFile } from "./actions.ts";
 import { isSong, showSong } from "./session.ts";
 import { Fader, IconButton, Problem } from "./parts.tsx";
@@ -16,8 +30,15 @@ export function SongHeader() {
   return (
     <div class="gutter header">
       <div class="row">
-        <strong class="clip" title={songName.value}>{songName.value || "No song"}</strong>
-        <IconButton label="Songs of this session" icon="list" pressed={listOpen.value} onClick={() => (listOpen.value = !listOpen.value)} />
+        <strong class="clip" title={songName.value}>
+          {songName.value || "No song"}
+        </strong>
+        <IconButton
+          label="Songs of this session"
+          icon="list"
+          pressed={listOpen.value}
+          onClick={() => (listOpen.value = !listOpen.value)}
+        />
       </div>
       <div class="faint small">
         {duration.value > 0 && clock(duration.value, 1)}
@@ -25,11 +46,20 @@ export function SongHeader() {
       </div>
       <div class="row">
         {hasStems && (
-          <button class={`chip ${mixtureHeard.value ? "on" : ""}`} aria-pressed={mixtureHeard.value} title="Hear the mixture instead of the stems (A)" onClick={() => (mixtureHeard.value = !mixtureHeard.value)}>
+          <button
+            class={`chip ${mixtureHeard.value ? "on" : ""}`}
+            aria-pressed={mixtureHeard.value}
+            title="Hear the mixture instead of the stems (A)"
+            onClick={() => (mixtureHeard.value = !mixtureHeard.value)}
+          >
             Mixture
           </button>
         )}
-        <Fader label="Gain of the mixture" value={songLane.value.gainDb} onChange={(gainDb) => (songLane.value = { ...songLane.value, gainDb })} />
+        <Fader
+          label="Gain of the mixture"
+          value={songLane.value.gainDb}
+          onChange={(gainDb) => (songLane.value = { ...songLane.value, gainDb })}
+        />
       </div>
       {listOpen.value && <SongList />}
       <Problem place="play" />
@@ -46,21 +76,41 @@ function SongList() {
       <ul>
         {recordings.map((file) => (
           <li key={file.id}>
-            <button class={`plain grow clip ${file.id === song.value?.id ? "current" : ""}`} aria-current={file.id === song.value?.id} onClick={() => { showSong(file.id); listOpen.value = false; }}>
+            <button
+              class={`plain grow clip ${file.id === song.value?.id ? "current" : ""}`}
+              aria-current={file.id === song.value?.id}
+              onClick={() => {
+                showSong(file.id);
+                listOpen.value = false;
+              }}
+            >
               {file.name} <span class="faint">{file.duration ? clock(file.duration) : ""}</span>
             </button>
-            {!used.has(file.id) && file.id !== song.value?.id && <IconButton label={`Remove ${file.name}`} icon="close" onClick={() => void removeFile(file.id)} />}
+            {!used.has(file.id) && file.id !== song.value?.id && (
+              <IconButton label={`Remove ${file.name}`} icon="close" onClick={() => void removeFile(file.id)} />
+            )}
             {problems.value.has(`file:${file.id}`) && <Problem place={`file:${file.id}`} />}
           </li>
         ))}
       </ul>
-      <PickFiles label="Add a song…" onPick={(picked) => { listOpen.value = false; void addSongs(picked); }} />
+      <PickFiles
+        label="Add a song…"
+        onPick={(picked) => {
+          listOpen.value = false;
+          void addSongs(picked);
+        }}
+      />
     </div>
   );
 }
 
 /** A button that asks for files. */
-export function PickFiles(props: { label: string; accept?: string; onPick: (files: File[]) => void; strong?: boolean }) {
+export function PickFiles(props: {
+  label: string;
+  accept?: string;
+  onPick: (files: File[]) => void;
+  strong?: boolean;
+}) {
   const pick = (event: Event) => {
     const input = event.currentTarget as HTMLInputElement;
     const picked = [...(input.files ?? [])];
@@ -68,13 +118,23 @@ export function PickFiles(props: { label: string; accept?: string; onPick: (file
     const most = about.value?.limits["upload_bytes"];
     const large = picked.find((file) => most && file.size > most);
     settle("files");
-    if (large) complain("files", `“${large.name}” is larger than ${Math.round(most! / 1e6)} MB, the limit of this server: cut it, or raise the limit.`);
+    if (large)
+      complain(
+        "files",
+        `“${large.name}” is larger than ${Math.round(most! / 1e6)} MB, the limit of this server: cut it, or raise the limit.`,
+      );
     else if (picked.length) props.onPick(picked);
   };
   return (
     <label class={`button ${props.strong ? "strong" : ""}`}>
       {props.label}
-      <input type="file" multiple class="hidden-input" accept={props.accept ?? "audio/*,video/*,.flac,.ogg,.opus,.aiff,.zip"} onChange={pick} />
+      <input
+        type="file"
+        multiple
+        class="hidden-input"
+        accept={props.accept ?? "audio/*,video/*,.flac,.ogg,.opus,.aiff,.zip"}
+        onChange={pick}
+      />
     </label>
   );
 }
@@ -85,7 +145,10 @@ export function RegionWords() {
   if (!one) return <span class="faint">Drag on the song to choose a region</span>;
   return (
     <span class="region-words">
-      {clock(one.start, 2)}–{clock(one.stop, 2)} <span class="faint">({(one.stop - one.start).toFixed(2)} s{looping.value ? ", looped" : ""})</span>
+      {clock(one.start, 2)}–{clock(one.stop, 2)}{" "}
+      <span class="faint">
+        ({(one.stop - one.start).toFixed(2)} s{looping.value ? ", looped" : ""})
+      </span>
     </span>
   );
 }

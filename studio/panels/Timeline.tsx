@@ -3,7 +3,15 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { watch } from "../canvas/gestures.ts";
-import { type Scene, drawFrequencies, drawOverlay, drawRegion, drawRuler, drawTool, placeWords } from "../canvas/scene.ts";
+import {
+  type Scene,
+  drawFrequencies,
+  drawOverlay,
+  drawRegion,
+  drawRuler,
+  drawTool,
+  placeWords,
+} from "../canvas/scene.ts";
 import { drawWave } from "../canvas/sound_picture.ts";
 import { sized } from "../canvas/theme.ts";
 import { clock, fitAll, pixelOf, resized, secondsAt, stopOf } from "../domain/time.ts";
@@ -24,8 +32,11 @@ const OVERVIEW = 34;
 function scene(): Scene {
   const one = target.value;
   const melody = one?.melody ?? null;
-  const tracks = melody?.kind === "score" ? midiTracks.value.get(melody.upload.key) ?? [] : [];
-  const track = melody?.kind === "score" ? tracks.find((each) => each.number === melody.track) ?? tracks.find((each) => !each.isDrum) : undefined;
+  const tracks = melody?.kind === "score" ? (midiTracks.value.get(melody.upload.key) ?? []) : [];
+  const track =
+    melody?.kind === "score"
+      ? (tracks.find((each) => each.number === melody.track) ?? tracks.find((each) => !each.isDrum))
+      : undefined;
   const hum = melody?.kind === "hum" && melody.offset !== null ? melody : null;
   return {
     view: view.value,
@@ -52,10 +63,14 @@ export function Timeline() {
   }, []);
   return (
     <section class="timeline" aria-label="Song">
-      <div class="gutter gutter-overview"><span class="faint">whole song</span></div>
+      <div class="gutter gutter-overview">
+        <span class="faint">whole song</span>
+      </div>
       <Overview />
       <div class="gutter" />
-      <div class="measure" ref={box}><Ruler /></div>
+      <div class="measure" ref={box}>
+        <Ruler />
+      </div>
       <SongHeader />
       <Wave />
       <Tools />
@@ -101,7 +116,15 @@ function Overview() {
       element.removeEventListener("pointermove", jump);
     };
   }, []);
-  return <canvas class="overview" ref={canvas} role="img" aria-label="The whole song; drag to move the view" style={{ height: `${OVERVIEW}px` }} />;
+  return (
+    <canvas
+      class="overview"
+      ref={canvas}
+      role="img"
+      aria-label="The whole song; drag to move the view"
+      style={{ height: `${OVERVIEW}px` }}
+    />
+  );
 }
 
 function Ruler() {
@@ -165,11 +188,17 @@ function Spectrogram() {
     });
     const tell = (event: PointerEvent) => {
       const area = element.getBoundingClientRect();
-      words.current!.textContent = placeWords(secondsAt(view.value, event.clientX - area.left), event.clientY - area.top, area.height);
+      words.current!.textContent = placeWords(
+        secondsAt(view.value, event.clientX - area.left),
+        event.clientY - area.top,
+        area.height,
+      );
     };
     const size = new ResizeObserver(() => (arrivals.value += 1));
     size.observe(element);
+    const hush = () => (words.current!.textContent = "");
     element.addEventListener("pointermove", tell);
+    element.addEventListener("pointerleave", hush);
     const stops = [
       effect(() => drawSound(sound.current!, height())),
       effect(() => drawPaint(paint.current!, height(), view.value, theme.value, target.value?.id ?? null)),
@@ -178,6 +207,7 @@ function Spectrogram() {
       watch(element, surface, brush),
       () => size.disconnect(),
       () => element.removeEventListener("pointermove", tell),
+      () => element.removeEventListener("pointerleave", hush),
     ];
     return () => stops.forEach((stop) => stop());
   }, []);
@@ -185,7 +215,12 @@ function Spectrogram() {
     <div class={`spectrogram ${tool.value === "select" ? "" : "paints"}`}>
       <canvas ref={sound} aria-hidden="true" />
       <canvas ref={paint} aria-hidden="true" />
-      <canvas ref={over} class="front" role="img" aria-label="Spectrogram of the song; drag to choose a region, or paint with a tool" />
+      <canvas
+        ref={over}
+        class="front"
+        role="img"
+        aria-label="Spectrogram of the song; drag to choose a region, or paint with a tool"
+      />
       <output ref={words} class="place" aria-live="off" />
     </div>
   );
@@ -201,7 +236,13 @@ function drawSound(canvas: HTMLCanvasElement, height: number): void {
 }
 
 /** Draw all paint: another view, theme, or target. */
-function drawPaint(canvas: HTMLCanvasElement, height: number, shown: typeof view.value, look: typeof theme.value, id: string | null): void {
+function drawPaint(
+  canvas: HTMLCanvasElement,
+  height: number,
+  shown: typeof view.value,
+  look: typeof theme.value,
+  id: string | null,
+): void {
   void arrivals.value;
   const context = sized(canvas, shown.width, height);
   context.clearRect(0, 0, shown.width, height);
@@ -220,7 +261,8 @@ function drawFreshPaint(canvas: HTMLCanvasElement, height: number): void {
   if (!easel.fresh) return;
   const [from, to] = PaintLayer.pixelsOf(easel.fresh, view.peek());
   easel.fresh = null;
-  if (from < to) easel.layer.draw(sized(canvas, view.peek().width, height), view.peek(), height, theme.peek(), from, to);
+  if (from < to)
+    easel.layer.draw(sized(canvas, view.peek().width, height), view.peek(), height, theme.peek(), from, to);
 }
 
 /** Frequencies, drawn beside the spectrogram. */
@@ -229,7 +271,12 @@ export function Frequencies() {
   useEffect(() => {
     const draw = () => {
       const element = canvas.current!;
-      drawFrequencies(sized(element, element.clientWidth, element.clientHeight), element.clientWidth, element.clientHeight, theme.value);
+      drawFrequencies(
+        sized(element, element.clientWidth, element.clientHeight),
+        element.clientWidth,
+        element.clientHeight,
+        theme.value,
+      );
     };
     const size = new ResizeObserver(draw);
     size.observe(canvas.current!);
@@ -265,8 +312,16 @@ function Playhead() {
   return (
     <div class="playhead-space">
       <div
-        ref={line} class="playhead" role="slider" tabIndex={0} aria-label="Playhead" aria-valuemin={0} aria-valuemax={Math.round(duration.value)}
-        aria-valuenow={Math.round(playhead.value)} aria-valuetext={clock(Math.round(playhead.value))} onKeyDown={keys}
+        ref={line}
+        class="playhead"
+        role="slider"
+        tabIndex={0}
+        aria-label="Playhead"
+        aria-valuemin={0}
+        aria-valuemax={Math.round(duration.value)}
+        aria-valuenow={Math.round(playhead.value)}
+        aria-valuetext={clock(Math.round(playhead.value))}
+        onKeyDown={keys}
       />
     </div>
   );

@@ -10,8 +10,24 @@ import { type Draft, type Upload, isEmpty, newTarget, obstacle, takerOf } from "
 import { arrived, compared } from "../domain/takes.ts";
 import type { Region } from "../domain/transport.ts";
 import {
-  activeTarget, announcement, comparison, complain, draft, duration, files, localSong, mixtureHeard, models, playhead, region, sending, sessionId, settle,
-  song, songId, view,
+  activeTarget,
+  announcement,
+  comparison,
+  complain,
+  draft,
+  duration,
+  files,
+  localSong,
+  mixtureHeard,
+  models,
+  playhead,
+  region,
+  sending,
+  sessionId,
+  settle,
+  song,
+  songId,
+  view,
 } from "./desk.ts";
 import { maskOf } from "./paintings.ts";
 import { pictureOfSong } from "./pictures.ts";
@@ -27,8 +43,10 @@ export async function addSongs(dropped: readonly File[]): Promise<void> {
   if (dropped[0] && isFirst) void showLocally(dropped[0]);
   for (const file of dropped) {
     const info = await sendFile(file, file.name, "files");
-    if (info && isSong(info) && (songId.value === null || (!isFirst && file === dropped[dropped.length - 1]))) showSong(info.id);
-    if (info && !isSong(info)) complain("files", `“${file.name}” is no recording: drop it on the sound that it points at, on the right.`);
+    if (info && isSong(info) && (songId.value === null || (!isFirst && file === dropped[dropped.length - 1])))
+      showSong(info.id);
+    if (info && !isSong(info))
+      complain("files", `“${file.name}” is no recording: drop it on the sound that it points at, on the right.`);
   }
   return undefined;
 }
@@ -73,7 +91,8 @@ export async function sendUpload(body: Blob, name: string, place: string): Promi
 async function showLocally(file: File): Promise<void> {
   const preview = await previewOf(file);
   if (!preview || songId.value !== null || localSong.value) {
-    if (preview && songId.value !== null && song.value?.name === file.name) pictureOfSong().offer(preview, songId.value);
+    if (preview && songId.value !== null && song.value?.name === file.name)
+      pictureOfSong().offer(preview, songId.value);
     return;
   }
   const nSamples = preview.channels[0]!.length;
@@ -118,7 +137,8 @@ export async function separate(what: "region" | "whole" | "both", asked: Draft =
   settle("separate");
   const taker = takerOf(asked, models.value);
   const id = songId.value;
-  if (!id || !sessionId.value) return complain("separate", "There is no song yet: drop one, or wait until it has been sent.");
+  if (!id || !sessionId.value)
+    return complain("separate", "There is no song yet: drop one, or wait until it has been sent.");
   const wrong = obstacle(asked, models.value);
   if (wrong) return complain("separate", wrong);
   const first = what === "whole" ? null : firstRegion();
@@ -128,6 +148,7 @@ export async function separate(what: "region" | "whole" | "both", asked: Draft =
       song: id,
       targets,
       model: taker!.name,
+      settings: taker!.draws ? (asked.draws ?? {}) : {},
       parent: comparison.value.current,
       ...(first ? { region: { start: first.start, stop: first.stop }, whole: what === "both" } : {}),
     });

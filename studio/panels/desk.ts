@@ -30,7 +30,9 @@ export const sending = signal<readonly Sending[]>([]);
 
 export const songId = signal<string | null>(null);
 /** A song that can be seen and heard here before the server has it. */
-export const localSong = signal<{ id: string; name: string; rate: number; nSamples: number; nChannels: number } | null>(null);
+export const localSong = signal<{ id: string; name: string; rate: number; nSamples: number; nChannels: number } | null>(
+  null,
+);
 export const view = signal<Viewport>(fitAll(1, 800));
 export const region = signal<Region | null>(null);
 export const looping = signal(false);
@@ -50,6 +52,8 @@ export const brushSoftness = signal(0.4);
 export const brushConfidence = signal(1);
 /** Counts changes of any painting, so that what shows them is drawn anew. */
 export const paintVersion = signal(0);
+/** Counts strokes that are complete: what is slower to tell than paint is to draw waits for that. */
+export const strokes = signal(0);
 
 export const comparison = signal<Comparison>(NOTHING);
 export const mixtureHeard = signal(false);
@@ -88,7 +92,13 @@ export const song = computed<FileInfo | null>(() => files.value.find((file) => f
 export const songShape = computed(() => {
   const file = song.value;
   if (file?.n_samples && file.sample_rate && file.n_channels) {
-    return { id: file.id, rate: file.sample_rate, nSamples: file.n_samples, nChannels: file.n_channels, finalSamples: file.final_samples ?? 0 };
+    return {
+      id: file.id,
+      rate: file.sample_rate,
+      nSamples: file.n_samples,
+      nChannels: file.n_channels,
+      finalSamples: file.final_samples ?? 0,
+    };
   }
   const local = localSong.value;
   return local ? { ...local, finalSamples: local.nSamples } : null;
@@ -105,6 +115,7 @@ export const models = computed<Model[]>(() =>
     summary: info.summary,
     ships: true,
     takesNegatives: true,
+    draws: info.draws,
   })),
 );
 /** The model that is asked, or would be: null while none takes everything. */
@@ -114,8 +125,12 @@ export function offers(kind: Kind): boolean {
   return draft.value.model === null || (model.value !== null && accepts(model.value, kind));
 }
 
-export const target = computed<Target | null>(() => draft.value.targets.find((one) => one.id === activeTarget.value) ?? null);
+export const target = computed<Target | null>(
+  () => draft.value.targets.find((one) => one.id === activeTarget.value) ?? null,
+);
 export const pointed = computed(() => draft.value.targets.filter((one) => kindsOf(one).length > 0));
 
-export const heardTake = computed<TakeInfo | null>(() => takes.value.find((one) => one.id === heard(comparison.value)) ?? null);
+export const heardTake = computed<TakeInfo | null>(
+  () => takes.value.find((one) => one.id === heard(comparison.value)) ?? null,
+);
 export const songTakes = computed(() => takes.value.filter((one) => one.song === songId.value));

@@ -4,7 +4,21 @@ import { fitRange, scrolled, zoomed } from "../domain/time.ts";
 import { regionOf } from "../domain/transport.ts";
 import { swapped } from "../domain/takes.ts";
 import { separate } from "./actions.ts";
-import { activeTarget, brushSize, comparison, duration, helpOpen, looping, mixtureHeard, offers, paintSign, playhead, region, tool, view } from "./desk.ts";
+import {
+  activeTarget,
+  brushSize,
+  comparison,
+  duration,
+  helpOpen,
+  looping,
+  mixtureHeard,
+  offers,
+  paintSign,
+  playhead,
+  region,
+  tool,
+  view,
+} from "./desk.ts";
 import { setLane } from "./Lanes.tsx";
 import { toggleRecording } from "./Melody.tsx";
 import { redo, undo } from "./paintings.ts";
@@ -13,13 +27,31 @@ import { exampleFromRegion, markSpan } from "./TargetCard.tsx";
 import { TOOLS } from "./Tools.tsx";
 
 export const KEYS: readonly (readonly [string, string])[] = [
-  ["Space", "play, pause"], ["← →", "move the playhead"], ["Shift ← →", "extend the region from the playhead"], ["Home, End", "beginning, end"],
-  ["+ −", "zoom"], ["0", "the whole song"], ["Z", "zoom to the region"], ["Page Up, Page Down", "scroll"],
-  ["I, O", "region begins, ends at the playhead"], ["L", "loop the region"], ["Esc", "no region, no tool"],
-  ["Y, N", "like the region, not like it"], ["J, K", "sounds in the region, does not"], ["M", "record a hum"],
-  ["V B H R G E", "region, brush, harmonics, rectangle, lasso, eraser"], ["X", "paint what it is, what it is not"], ["[ ]", "size of the brush"],
-  ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo paint"], ["Enter", "separate the region or what is visible"], ["Ctrl+Enter", "separate, then the whole song"],
-  ["A", "stems or mixture"], ["C", "the other take"], ["1–9", "solo a lane"], ["Shift 1–9", "mute a lane"], ["?", "this list"],
+  ["Space", "play, pause"],
+  ["← →", "move the playhead"],
+  ["Shift ← →", "extend the region from the playhead"],
+  ["Home, End", "beginning, end"],
+  ["+ −", "zoom"],
+  ["0", "the whole song"],
+  ["Z", "zoom to the region"],
+  ["Page Up, Page Down", "scroll"],
+  ["I, O", "region begins, ends at the playhead"],
+  ["L", "loop the region"],
+  ["Esc", "no region, no tool"],
+  ["Y, N", "like the region, not like it"],
+  ["J, K", "sounds in the region, does not"],
+  ["M", "record a hum"],
+  ["V B H R G E", "region, brush, harmonics, rectangle, lasso, eraser"],
+  ["X", "paint what it is, what it is not"],
+  ["[ ]", "size of the brush"],
+  ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo paint"],
+  ["Enter", "separate the region or what is visible"],
+  ["Ctrl+Enter", "separate, then the whole song"],
+  ["A", "stems or mixture"],
+  ["C", "the other take"],
+  ["1–9", "solo a lane"],
+  ["Shift 1–9", "mute a lane"],
+  ["?", "this list"],
 ];
 
 function step(): number {
@@ -28,7 +60,11 @@ function step(): number {
 
 function extend(seconds: number): void {
   const one = region.value;
-  const anchor = one ? (Math.abs(one.stop - playhead.value) < Math.abs(one.start - playhead.value) ? one.start : one.stop) : playhead.value;
+  const anchor = one
+    ? Math.abs(one.stop - playhead.value) < Math.abs(one.start - playhead.value)
+      ? one.start
+      : one.stop
+    : playhead.value;
   seek(playhead.value + seconds);
   region.value = regionOf(anchor, playhead.value, duration.value);
 }
@@ -52,8 +88,18 @@ const PLAIN: Record<string, () => void> = {
   z: () => region.value && (view.value = fitRange(view.value, region.value.start, region.value.stop, duration.value)),
   PageUp: () => (view.value = scrolled(view.value, -step() * 40, duration.value)),
   PageDown: () => (view.value = scrolled(view.value, step() * 40, duration.value)),
-  i: () => (region.value = regionOf(playhead.value, region.value && region.value.stop > playhead.value ? region.value.stop : duration.value, duration.value)),
-  o: () => (region.value = regionOf(region.value && region.value.start < playhead.value ? region.value.start : 0, playhead.value, duration.value)),
+  i: () =>
+    (region.value = regionOf(
+      playhead.value,
+      region.value && region.value.stop > playhead.value ? region.value.stop : duration.value,
+      duration.value,
+    )),
+  o: () =>
+    (region.value = regionOf(
+      region.value && region.value.start < playhead.value ? region.value.start : 0,
+      playhead.value,
+      duration.value,
+    )),
   l: () => (looping.value = region.value !== null && !looping.value),
   y: () => exampleFromRegion("positive"),
   n: () => exampleFromRegion("negative"),
@@ -99,7 +145,7 @@ function arrows(event: KeyboardEvent): boolean {
 }
 
 function handle(event: KeyboardEvent): boolean {
-  if (event.key === "Escape") return escape(), true;
+  if (event.key === "Escape") return (escape(), true);
   if (event.ctrlKey || event.metaKey) {
     const action = CONTROL[event.shiftKey ? event.key.toUpperCase() : event.key];
     action?.();
@@ -107,7 +153,7 @@ function handle(event: KeyboardEvent): boolean {
   }
   if (event.altKey || lane(event) || arrows(event)) return !event.altKey;
   const chosen = TOOLS.find((one) => one.key.toLowerCase() === event.key);
-  if (chosen && (chosen.tool === "select" || offers("Mask"))) return (tool.value = chosen.tool), true;
+  if (chosen && (chosen.tool === "select" || offers("Mask"))) return ((tool.value = chosen.tool), true);
   const action = PLAIN[event.key];
   action?.();
   return action !== undefined;
@@ -116,7 +162,8 @@ function handle(event: KeyboardEvent): boolean {
 /** Whether keys belong to what has the focus. */
 function isTaken(event: KeyboardEvent): boolean {
   const element = event.target as HTMLElement;
-  if (/^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName)) return (element as HTMLInputElement).type !== "range" || /^Arrow|^Home|^End|^Page/.test(event.key);
+  if (/^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName))
+    return (element as HTMLInputElement).type !== "range" || /^Arrow|^Home|^End|^Page/.test(event.key);
   const presses = event.key === "Enter" || event.key === " ";
   return presses && /^(BUTTON|A|SUMMARY|LABEL)$/.test(element.tagName);
 }
@@ -128,8 +175,11 @@ export function listenToKeys(): void {
     if (event.detail > 0 && pressed && pressed === document.activeElement) (pressed as HTMLElement).blur();
   });
   window.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || (isTaken(event) && event.key !== "Escape" && !event.ctrlKey && !event.metaKey)) return;
-    const typing = /^(INPUT|TEXTAREA)$/.test((event.target as HTMLElement).tagName) && (event.target as HTMLInputElement).type !== "range";
+    if (event.defaultPrevented || (isTaken(event) && event.key !== "Escape" && !event.ctrlKey && !event.metaKey))
+      return;
+    const typing =
+      /^(INPUT|TEXTAREA)$/.test((event.target as HTMLElement).tagName) &&
+      (event.target as HTMLInputElement).type !== "range";
     if (typing && event.key.toLowerCase() === "z") return;
     if (handle(event)) event.preventDefault();
   });

@@ -8,7 +8,7 @@ import { type Columns, Painting } from "../domain/painting.ts";
 import { pictureOf, pngOf } from "../domain/png.ts";
 import type { Command } from "../domain/strokes.ts";
 import { replaced } from "../domain/request.ts";
-import { about, draft, duration, paintVersion } from "./desk.ts";
+import { about, draft, duration, paintVersion, strokes } from "./desk.ts";
 
 export interface Easel {
   readonly history: PaintHistory;
@@ -37,13 +37,16 @@ export function changed(target: string, columns: Columns | null): void {
   if (columns) {
     easel.layer.touch(columns);
     const { fresh } = easel;
-    easel.fresh = fresh ? { first: Math.min(fresh.first, columns.first), stop: Math.max(fresh.stop, columns.stop) } : columns;
+    easel.fresh = fresh
+      ? { first: Math.min(fresh.first, columns.first), stop: Math.max(fresh.stop, columns.stop) }
+      : columns;
   }
   paintVersion.value++;
 }
 
 /** After a stroke is complete. */
 export function settled(target: string): void {
+  strokes.value++;
   const painted = !easelOf(target).history.painting.isEmpty;
   if (draft.value.targets.some((one) => one.id === target && one.painted !== painted)) {
     draft.value = replaced(draft.value, target, (one) => ({ ...one, painted }));
@@ -71,9 +74,17 @@ export function clearPaint(target: string): void {
 }
 
 /** A rectangle in seconds and hertz, for those who paint by numbers. */
-export function paintRectangle(target: string, place: { start: number; stop: number; low: number; high: number }, sign: 1 | -1 | 0, confidence: number): void {
+export function paintRectangle(
+  target: string,
+  place: { start: number; stop: number; low: number; high: number },
+  sign: 1 | -1 | 0,
+  confidence: number,
+): void {
   paint(target, {
-    kind: "rectangle", sign, confidence, softness: 0,
+    kind: "rectangle",
+    sign,
+    confidence,
+    softness: 0,
     from: { column: columnOf(place.start), row: rowOf(place.low) },
     to: { column: columnOf(place.stop), row: rowOf(place.high) },
   });
@@ -99,4 +110,5 @@ export function loadCommands(commands: Record<string, readonly KeptCommand[]>): 
     easel.history.load(own.map(opened));
     changed(id, { first: 0, stop: easel.history.painting.nColumns });
   }
+  strokes.value++;
 }

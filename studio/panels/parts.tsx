@@ -16,10 +16,12 @@ const PATHS: Record<string, string> = {
   theme: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zm0 2a7 7 0 0 1 0 14z",
   help: "M11 17h2v2h-2zm1-13a5 5 0 0 0-5 5h2a3 3 0 1 1 4.5 2.6c-1.4.8-2.5 1.7-2.5 3.4h2c0-1 .6-1.4 1.6-2A5 5 0 0 0 12 4z",
   select: "M9 3h2v18H9zM13 3h2v18h-2zM3 11h4v2H3zm14 0h4v2h-4z",
-  brush: "M20.7 4.6 19.4 3.3a1 1 0 0 0-1.4 0L9 12.3l2.7 2.7 9-9a1 1 0 0 0 0-1.4zM7.5 14a3.5 3.5 0 0 0-3.5 3.5C4 19 3 20 2 20c1 1.3 2.5 2 4.5 2A4.5 4.5 0 0 0 11 17.5 3.5 3.5 0 0 0 7.5 14z",
+  brush:
+    "M20.7 4.6 19.4 3.3a1 1 0 0 0-1.4 0L9 12.3l2.7 2.7 9-9a1 1 0 0 0 0-1.4zM7.5 14a3.5 3.5 0 0 0-3.5 3.5C4 19 3 20 2 20c1 1.3 2.5 2 4.5 2A4.5 4.5 0 0 0 11 17.5 3.5 3.5 0 0 0 7.5 14z",
   harmonics: "M3 18h18v2.5H3zm0-5h18v2H3zm0-4.5h18V10H3zM3 4h18v1H3z",
   rectangle: "M4 5h16v14H4zm2 2v10h12V7z",
-  lasso: "M12 3C6.5 3 2 6 2 10c0 2.600 2 4.800 5 6-.2 1.500-1 3-2.500 4h3.200c1.200-1 1.900-2.300 2-3.600A16 16 0 0 0 12 17c5.500 0 10-3 10-7s-4.500-7-10-7zm0 12c-4.500 0-8-2.300-8-5s3.500-5 8-5 8 2.300 8 5-3.500 5-8 5z",
+  lasso:
+    "M12 3C6.5 3 2 6 2 10c0 2.600 2 4.800 5 6-.2 1.500-1 3-2.500 4h3.200c1.200-1 1.900-2.300 2-3.600A16 16 0 0 0 12 17c5.500 0 10-3 10-7s-4.500-7-10-7zm0 12c-4.500 0-8-2.300-8-5s3.500-5 8-5 8 2.300 8 5-3.500 5-8 5z",
   eraser: "m15 3 6 6-10 10H6l-3-3zm-7.500 14h2.700l2-2-4.200-4.200L5.300 13.500 4.800 16z",
   undo: "M8 5v4h6a5 5 0 0 1 0 10H8v-2h6a3 3 0 0 0 0-6H8v4L2 10z",
   redo: "M16 5v4h-6a5 5 0 0 0 0 10h6v-2h-6a3 3 0 0 1 0-6h6v4l6-5z",
@@ -32,14 +34,31 @@ const PATHS: Record<string, string> = {
 };
 
 export function Icon({ name }: { name: string }) {
-  return <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d={PATHS[name]} fill-rule="evenodd" /></svg>;
+  return (
+    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+      <path d={PATHS[name]} fill-rule="evenodd" />
+    </svg>
+  );
 }
 
-export function IconButton(props: { label: string; icon: string; onClick: () => void; pressed?: boolean; disabled?: boolean; keys?: string; class?: string }) {
+export function IconButton(props: {
+  label: string;
+  icon: string;
+  onClick: () => void;
+  pressed?: boolean;
+  disabled?: boolean;
+  keys?: string;
+  class?: string;
+}) {
   return (
     <button
-      type="button" class={`icon-button ${props.pressed ? "on" : ""} ${props.class ?? ""}`} aria-label={props.label} aria-pressed={props.pressed}
-      title={props.keys ? `${props.label} (${props.keys})` : props.label} disabled={props.disabled} onClick={props.onClick}
+      type="button"
+      class={`icon-button ${props.pressed ? "on" : ""} ${props.class ?? ""}`}
+      aria-label={props.label}
+      aria-pressed={props.pressed}
+      title={props.keys ? `${props.label} (${props.keys})` : props.label}
+      disabled={props.disabled}
+      onClick={props.onClick}
     >
       <Icon name={props.icon} />
     </button>
@@ -61,24 +80,55 @@ export function Problem({ place }: { place: string }) {
 export function Fader(props: { label: string; value: number; onChange: (value: number) => void }) {
   return (
     <input
-      type="range" class="fader" min={-36} max={12} step={0.5} value={props.value} aria-label={props.label}
-      aria-valuetext={`${props.value} dB`} title={`${props.label}: ${props.value} dB; double click for 0`}
-      onInput={(event) => props.onChange(Number(event.currentTarget.value))} onDblClick={() => props.onChange(0)}
+      type="range"
+      class="fader"
+      min={-36}
+      max={12}
+      step={0.5}
+      value={props.value}
+      aria-label={props.label}
+      aria-valuetext={`${props.value} dB`}
+      title={`${props.label}: ${props.value} dB; double click for 0`}
+      onInput={(event) => props.onChange(Number(event.currentTarget.value))}
+      onDblClick={() => props.onChange(0)}
     />
   );
 }
 
-export function Slider(props: { label: string; value: number; min: number; max: number; step: number; words: string; onChange: (value: number) => void }) {
+export function Slider(props: {
+  label: string;
+  value: number;
+  min: number;
+  max: number;
+  step: number;
+  words: string;
+  onChange: (value: number) => void;
+}) {
   return (
     <label class="slider">
-      <span>{props.label} <b>{props.words}</b></span>
-      <input type="range" min={props.min} max={props.max} step={props.step} value={props.value} aria-valuetext={props.words} onInput={(event) => props.onChange(Number(event.currentTarget.value))} />
+      <span>
+        {props.label} <b>{props.words}</b>
+      </span>
+      <input
+        type="range"
+        min={props.min}
+        max={props.max}
+        step={props.step}
+        value={props.value}
+        aria-valuetext={props.words}
+        onInput={(event) => props.onChange(Number(event.currentTarget.value))}
+      />
     </label>
   );
 }
 
 /** Takes files that are dropped on it, and says so while they hover. */
-export function DropZone(props: { words: string; onDrop: (files: File[]) => void; class?: string; children?: ComponentChildren }) {
+export function DropZone(props: {
+  words: string;
+  onDrop: (files: File[]) => void;
+  class?: string;
+  children?: ComponentChildren;
+}) {
   const over = (event: DragEvent, is: boolean) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -87,7 +137,10 @@ export function DropZone(props: { words: string; onDrop: (files: File[]) => void
   };
   return (
     <div
-      class={`drop ${props.class ?? ""}`} data-words={props.words} onDragEnter={(event) => over(event, true)} onDragOver={(event) => over(event, true)}
+      class={`drop ${props.class ?? ""}`}
+      data-words={props.words}
+      onDragEnter={(event) => over(event, true)}
+      onDragOver={(event) => over(event, true)}
       onDragLeave={(event) => over(event, false)}
       onDrop={(event) => {
         over(event, false);

@@ -59,9 +59,12 @@ export function pictureOfSong() {
     /** The server knows the song now: its picture goes on with what is there. */
     show(sound: SoundShape, takesOver: boolean): SoundPicture {
       const picture = pictureOf(sound);
-      const fits = offered && Math.abs(offered.preview.channels[0]!.length / offered.preview.rate - sound.nSamples / sound.rate) < 0.05;
+      const fits =
+        offered &&
+        Math.abs(offered.preview.channels[0]!.length / offered.preview.rate - sound.nSamples / sound.rate) < 0.05;
       if (offered && fits && (offered.ids.has(sound.id) || takesOver)) {
-        if (!offered.ids.has(sound.id) || !picture.hasPreview) picture.setPreview(offered.preview.pyramid, offered.preview.peaks, offered.preview.rate);
+        if (!offered.ids.has(sound.id) || !picture.hasPreview)
+          picture.setPreview(offered.preview.pyramid, offered.preview.peaks, offered.preview.rate);
         offered.ids.add(sound.id);
       }
       return picture;

@@ -9,7 +9,22 @@ import { heard } from "../domain/takes.ts";
 import { fitAll, following } from "../domain/time.ts";
 import { heardGain } from "../domain/transport.ts";
 import {
-  NEW_LANE, comparison, complain, duration, laneStates, looping, mixtureHeard, playhead, playing, region, settle, songLane, songName, songShape, takes, view,
+  NEW_LANE,
+  comparison,
+  complain,
+  duration,
+  laneStates,
+  looping,
+  mixtureHeard,
+  playhead,
+  playing,
+  region,
+  settle,
+  songLane,
+  songName,
+  songShape,
+  takes,
+  view,
 } from "./desk.ts";
 
 export const chunks = new Chunks();
@@ -47,7 +62,13 @@ export function lanesOf(take: TakeInfo, shape: { rate: number; nChannels: number
 
 function segmentOf(job: JobInfo, index: number, shape: { rate: number; nChannels: number }): Segment {
   const nSamples = Math.round(job.stop * shape.rate) - Math.round(job.start * shape.rate);
-  const sound: SoundShape = { id: job.stems[index]!.sound, rate: shape.rate, nChannels: shape.nChannels, nSamples, finalSamples: job.final_samples };
+  const sound: SoundShape = {
+    id: job.stems[index]!.sound,
+    rate: shape.rate,
+    nChannels: shape.nChannels,
+    nSamples,
+    finalSamples: job.final_samples,
+  };
   return { sound, start: Math.round(job.start * shape.rate) / shape.rate };
 }
 
@@ -68,7 +89,8 @@ function playerLanes(): PlayerLane[] {
   const shown = [comparison.value.current, comparison.value.other];
   const stems = takes.value.filter((take) => shown.includes(take.id)).flatMap((take) => lanesOf(take, shape));
   const own = stems.filter((lane) => lane.take === heardId);
-  const isMixture = mixtureHeard.value || own.every((lane) => lane.segments.every((segment) => segment.sound.finalSamples === 0));
+  const isMixture =
+    mixtureHeard.value || own.every((lane) => lane.segments.every((segment) => segment.sound.finalSamples === 0));
   const states = own.map((lane) => laneState(lane.name));
   const songGain = isMixture ? heardGain(songLane.value, [songLane.value]) : 0;
   return [

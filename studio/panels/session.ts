@@ -9,8 +9,27 @@ import { readMidi } from "../domain/midi.ts";
 import { type Draft, NO_DRAFT } from "../domain/request.ts";
 import { NOTHING, arrived, without } from "../domain/takes.ts";
 import {
-  about, activeTarget, announcement, comparison, complain, connected, draft, duration, files, localSong, midiTracks, modelInfos, paintVersion, playhead,
-  region, sessionId, sessionTitle, sessions, settle, songId, takes,
+  about,
+  activeTarget,
+  announcement,
+  comparison,
+  complain,
+  connected,
+  draft,
+  duration,
+  files,
+  localSong,
+  midiTracks,
+  modelInfos,
+  strokes,
+  playhead,
+  region,
+  sessionId,
+  sessionTitle,
+  sessions,
+  settle,
+  songId,
+  takes,
 } from "./desk.ts";
 import { forgetPaintings, loadCommands, paintCommands } from "./paintings.ts";
 import { player } from "./playback.ts";
@@ -99,7 +118,10 @@ let making: Promise<void> | null = null;
 
 export async function ensureSession(title: string): Promise<string> {
   if (!sessionId.value) {
-    making ??= api.createSession(title).then(settleIn).finally(() => (making = null));
+    making ??= api
+      .createSession(title)
+      .then(settleIn)
+      .finally(() => (making = null));
     await making; // one session for several files that are dropped together
   }
   return sessionId.value!;
@@ -118,7 +140,8 @@ function restore(one: SessionInfo): void {
   desks = new Map(Object.entries(page.desks ?? {}));
   const first = one.files.find((file) => file.id === page.song) ?? one.files.find(isSong);
   if (first) showSong(first.id);
-  const latest = one.takes.find((each) => each.id === page.take) ?? one.takes.findLast((each) => each.song === first?.id);
+  const latest =
+    one.takes.find((each) => each.id === page.take) ?? one.takes.findLast((each) => each.song === first?.id);
   if (latest) comparison.value = arrived(NOTHING, latest.id);
   for (const file of one.files) if (file.kind === "midi") void readNotes(file.id);
 }
@@ -138,7 +161,7 @@ function putAside(): void {
 export function keepPage(): void {
   let timer = 0;
   effect(() => {
-    void [songId.value, draft.value, comparison.value, paintVersion.value];
+    void [songId.value, draft.value, comparison.value, strokes.value];
     if (!sessionId.value || !isLoaded) return;
     window.clearTimeout(timer);
     timer = window.setTimeout(() => void savePage(), 900);
@@ -152,7 +175,10 @@ async function savePage(): Promise<void> {
   let page = { song: songId.value, take: comparison.value.current, desks: Object.fromEntries(desks) };
   if (JSON.stringify(page).length > MOST_KEPT) {
     page = { ...page, desks: Object.fromEntries([...desks].map(([song, one]) => [song, { draft: one.draft }])) };
-    complain("paint", "There is more paint than is kept with the session: it stays in this page until you close it, and in your takes.");
+    complain(
+      "paint",
+      "There is more paint than is kept with the session: it stays in this page until you close it, and in your takes.",
+    );
   }
   try {
     await api.changeSession(id, { page });
@@ -180,7 +206,8 @@ function takeJob(job: JobInfo): void {
     return { ...one, jobs: known ? one.jobs.map((other) => (other.id === job.id ? job : other)) : [...one.jobs, job] };
   });
   if (before && before.state !== job.state) {
-    if (job.state === "done") announcement.value = job.region ? "The region is separated." : "The whole song is separated.";
+    if (job.state === "done")
+      announcement.value = job.region ? "The region is separated." : "The whole song is separated.";
     if (job.state === "failed") announcement.value = `Separation failed: ${job.error ?? ""}`;
   }
 }

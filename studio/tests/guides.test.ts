@@ -5,21 +5,36 @@ import { type Model, chosenFor, conflict, contradiction, refusal, suggestions } 
 import { NO_DRAFT, type Target, missing, neededKinds, newTarget, obstacle, titleOf } from "../domain/request.ts";
 
 const model = (name: string, guides: string[], vocabulary: string[] = [], ships = true): Model => ({
-  name, guides, vocabulary, taught: [], summary: "", ships, takesNegatives: true,
+  name,
+  guides,
+  vocabulary,
+  taught: [],
+  summary: "",
+  ships,
+  takesNegatives: true,
+  draws: false,
 });
 const TUSS = model("tuss-small", ["Label", "Prompts"], ["speech", "vocals", "drums", "bass"]);
 const FEW = model("few-shot-small", ["Examples", "Label"]);
 const GUIDESEP = model("guidesep-small", ["Mask", "Mimicry", "Score"]);
 const MODELS = [TUSS, FEW, GUIDESEP, model("guidesep", ["Mask", "Mimicry", "Score", "Examples"], [], false)];
 const riff = { key: "u1", title: "riff.wav" };
-const hummed: Target = { ...newTarget("t"), melody: { kind: "hum", upload: { key: "u2", title: "hum 1.wav" }, offset: 12.34567 }, painted: true };
+const hummed: Target = {
+  ...newTarget("t"),
+  melody: { kind: "hum", upload: { key: "u2", title: "hum 1.wav" }, offset: 12.34567 },
+  painted: true,
+};
 
 test("the first model that ships and takes all guides is chosen", () => {
   assert.equal(chosenFor(MODELS, ["Label"])?.name, "tuss-small");
   assert.equal(chosenFor(MODELS, ["Mimicry", "Mask"])?.name, "guidesep-small");
   assert.equal(chosenFor(MODELS, ["Span"])?.name, "few-shot-small");
   assert.equal(chosenFor(MODELS, ["Examples", "Mask"]), null);
-  assert.equal(chosenFor(MODELS, ["Examples", "Label"], ["drums"]), null, "few-shot-small takes labels, and knows no drums");
+  assert.equal(
+    chosenFor(MODELS, ["Examples", "Label"], ["drums"]),
+    null,
+    "few-shot-small takes labels, and knows no drums",
+  );
 });
 
 test("what a model does not take is said with the name of one that does", () => {
@@ -46,20 +61,34 @@ test("names become prompts where the model takes prompts, and labels elsewhere",
 test("a target carries its guides as the server reads them", () => {
   const target: Target = {
     ...newTarget("t", "guitar"),
-    positive: [{ kind: "file", upload: riff }, { kind: "span", start: 12, stop: 16.00004 }],
+    positive: [
+      { kind: "file", upload: riff },
+      { kind: "span", start: 12, stop: 16.00004 },
+    ],
     negative: [{ kind: "span", start: 1, stop: 2 }],
     spans: [{ start: 20, stop: 24, sounds: false }],
   };
   assert.deepEqual(requestOf({ ...NO_DRAFT, targets: [target, hummed] }, null, new Map([["t", "m1"]])), [
     {
       name: "guitar",
-      guides: [{
-        kind: "examples",
-        positive: [{ file: "u1" }, { start: 12, stop: 16 }],
-        negative: [{ start: 1, stop: 2 }, { start: 20, stop: 24 }],
-      }, ],
+      guides: [
+        {
+          kind: "examples",
+          positive: [{ file: "u1" }, { start: 12, stop: 16 }],
+          negative: [
+            { start: 1, stop: 2 },
+            { start: 20, stop: 24 },
+          ],
+        },
+      ],
     },
-    { name: "hum 1", guides: [{ kind: "mimicry", file: "u2", offset: 12.3457 }, { kind: "mask", positive: "m1" }] },
+    {
+      name: "hum 1",
+      guides: [
+        { kind: "mimicry", file: "u2", offset: 12.3457 },
+        { kind: "mask", positive: "m1" },
+      ],
+    },
   ]);
 });
 
@@ -68,7 +97,10 @@ test("what is missing is told before anything is sent", () => {
   const not = { ...newTarget("t"), spans: [{ start: 1, stop: 2, sounds: false }] };
   assert.match(missing({ ...NO_DRAFT, targets: [not] }, FEW)!, /only what the sound is not/);
   assert.equal(missing({ ...NO_DRAFT, targets: [hummed] }, GUIDESEP), null);
-  assert.match(obstacle({ ...NO_DRAFT, targets: [hummed], model: "tuss-small" }, MODELS)!, /^tuss-small does not take a hum\. guidesep-small does\./);
+  assert.match(
+    obstacle({ ...NO_DRAFT, targets: [hummed], model: "tuss-small" }, MODELS)!,
+    /^tuss-small does not take a hum\. guidesep-small does\./,
+  );
   assert.match(obstacle({ ...NO_DRAFT, names: ["lute"], model: "tuss-small" }, MODELS)!, /does not know “lute”/);
   assert.equal(obstacle({ ...NO_DRAFT, targets: [hummed] }, MODELS), null);
   assert.deepEqual(neededKinds({ ...NO_DRAFT, targets: [hummed] }), ["Mimicry", "Mask"]);

@@ -7,13 +7,27 @@ import { BLOCK_CELLS, Painting } from "../domain/painting.ts";
 import { type Command, type Rectangle, type Stroke, grown } from "../domain/strokes.ts";
 
 const rectangle = (left: number, right: number, sign: 1 | -1 | 0 = 1, confidence = 1): Rectangle => ({
-  kind: "rectangle", sign, confidence, softness: 0, from: { column: left, row: 10 }, to: { column: right, row: 20 },
+  kind: "rectangle",
+  sign,
+  confidence,
+  softness: 0,
+  from: { column: left, row: 10 },
+  to: { column: right, row: 20 },
 });
 const brush = (points: [number, number][], change: Partial<Stroke> = {}): Stroke => ({
-  kind: "brush", sign: 1, confidence: 1, softness: 0, radiusColumns: 5, radiusRows: 5,
-  points: points.map(([column, row]) => ({ column, row })), ...change,
+  kind: "brush",
+  sign: 1,
+  confidence: 1,
+  softness: 0,
+  radiusColumns: 5,
+  radiusRows: 5,
+  points: points.map(([column, row]) => ({ column, row })),
+  ...change,
 });
-const cells = (painting: Painting) => Array.from({ length: 80 * painting.nColumns }, (_, cell) => painting.at(cell % painting.nColumns, Math.floor(cell / painting.nColumns))).join();
+const cells = (painting: Painting) =>
+  Array.from({ length: 80 * painting.nColumns }, (_, cell) =>
+    painting.at(cell % painting.nColumns, Math.floor(cell / painting.nColumns)),
+  ).join();
 
 test("a rectangle paints its cells and no others, with its confidence", () => {
   const history = new PaintHistory(new Painting(200));
@@ -35,9 +49,26 @@ test("negative paint takes the place of positive paint: no cell has both", () =>
 
 test("a stroke over itself is no surer than once, and the eraser takes it away", () => {
   const history = new PaintHistory(new Painting(100));
-  history.run(brush([[20, 40], [60, 40], [20, 40]], { confidence: 0.4 }));
+  history.run(
+    brush(
+      [
+        [20, 40],
+        [60, 40],
+        [20, 40],
+      ],
+      { confidence: 0.4 },
+    ),
+  );
   assert.ok(Math.abs(history.painting.at(40, 40) - 0.4) < 0.01);
-  history.run(brush([[0, 40], [99, 40]], { sign: 0, radiusRows: 10 }));
+  history.run(
+    brush(
+      [
+        [0, 40],
+        [99, 40],
+      ],
+      { sign: 0, radiusRows: 10 },
+    ),
+  );
   assert.ok(history.painting.isEmpty);
 });
 
@@ -63,14 +94,23 @@ test("the harmonics brush paints the overtones, and nothing between them", () =>
 
 test("a lasso fills the inside of what was drawn", () => {
   const history = new PaintHistory(new Painting(100));
-  const points = [[10, 10], [50, 10], [30, 50]].map(([column, row]) => ({ column: column!, row: row! }));
+  const points = [
+    [10, 10],
+    [50, 10],
+    [30, 50],
+  ].map(([column, row]) => ({ column: column!, row: row! }));
   history.run({ kind: "lasso", sign: -1, confidence: 1, softness: 0, points });
   assert.equal(history.painting.at(30, 20), -1);
   assert.equal(history.painting.at(12, 40), 0);
 });
 
 test("a stroke that grows paints what its whole command paints", () => {
-  const points: [number, number][] = [[10, 10], [30, 60], [90, 20], [64, 64]];
+  const points: [number, number][] = [
+    [10, 10],
+    [30, 60],
+    [90, 20],
+    [64, 64],
+  ];
   const [growing, whole] = [new PaintHistory(new Painting(128)), new PaintHistory(new Painting(128))];
   const stroke = brush(points, { softness: 0.7, confidence: 0.8 });
   const active = growing.begin(stroke);
@@ -86,7 +126,13 @@ test("undo and redo go through any number of commands, within the budget of memo
   const commands: Command[] = Array.from({ length: 300 }, (_, index) => {
     const place = (index * 37) % 380;
     if (index % 3 === 0) return rectangle(place, place + 20, index % 2 ? 1 : -1, 0.6);
-    return brush([[place, index % 80], [(place + 50) % 400, (index * 7) % 80]], { sign: ([1, -1, 0] as const)[index % 3]! });
+    return brush(
+      [
+        [place, index % 80],
+        [(place + 50) % 400, (index * 7) % 80],
+      ],
+      { sign: ([1, -1, 0] as const)[index % 3]! },
+    );
   });
   const seen: string[] = [];
   for (const command of commands) {
@@ -119,7 +165,15 @@ test("a new command after undo forgets what was undone", () => {
 test("commands that were kept paint the same again", () => {
   const history = new PaintHistory(new Painting(100));
   history.run(rectangle(0, 50));
-  history.run(brush([[20, 15], [60, 15]], { sign: -1 }));
+  history.run(
+    brush(
+      [
+        [20, 15],
+        [60, 15],
+      ],
+      { sign: -1 },
+    ),
+  );
   const again = new PaintHistory(new Painting(100));
   again.load((JSON.parse(JSON.stringify(history.commands.map(kept))) as KeptCommand[]).map(opened));
   assert.deepEqual(cells(again.painting), cells(history.painting));

@@ -14,9 +14,15 @@ import { chunked, heardGain, positionAt, regionOf, stretches } from "../domain/t
 test("a loop turns at the sample, again and again", () => {
   const loop = { start: 1, stop: 1.25 };
   const found = stretches(1.2, 10, 0.5, 60, loop);
-  const expected = [[10, 1.2, 1.25], [10.05, 1, 1.25], [10.3, 1, 1.2]];
+  const expected = [
+    [10, 1.2, 1.25],
+    [10.05, 1, 1.25],
+    [10.3, 1, 1.2],
+  ];
   found.forEach((one, index) => {
-    [one.when, one.from, one.to].forEach((value, place) => assert.ok(Math.abs(value - expected[index]![place]!) < 1e-9));
+    [one.when, one.from, one.to].forEach((value, place) =>
+      assert.ok(Math.abs(value - expected[index]![place]!) < 1e-9),
+    );
   });
   assert.ok(Math.abs(positionAt(10.35, found)! - 1.05) < 1e-9);
   assert.equal(stretches(59.9, 0, 1, 60, null).length, 1);
@@ -28,13 +34,28 @@ test("playing behind a loop goes on to the end", () => {
 
 test("chunks adjoin to the sample", () => {
   const parts = chunked({ when: 5, from: 0.9, to: 2.1 }, 1000, 500);
-  assert.deepEqual(parts.map(({ chunk, offset, length }) => [chunk, offset, length]), [[1, 400, 100], [2, 0, 500], [3, 0, 500], [4, 0, 100]]);
+  assert.deepEqual(
+    parts.map(({ chunk, offset, length }) => [chunk, offset, length]),
+    [
+      [1, 400, 100],
+      [2, 0, 500],
+      [3, 0, 500],
+      [4, 0, 100],
+    ],
+  );
   assert.ok(Math.abs(parts[3]!.when - 6.1) < 1e-9);
 });
 
 test("solo silences the others, mute wins over solo", () => {
-  const lanes = [{ mute: false, solo: true, gainDb: -20 }, { mute: false, solo: false, gainDb: 0 }, { mute: true, solo: true, gainDb: 0 }];
-  assert.deepEqual(lanes.map((lane) => heardGain(lane, lanes)), [0.1, 0, 0]);
+  const lanes = [
+    { mute: false, solo: true, gainDb: -20 },
+    { mute: false, solo: false, gainDb: 0 },
+    { mute: true, solo: true, gainDb: 0 },
+  ];
+  assert.deepEqual(
+    lanes.map((lane) => heardGain(lane, lanes)),
+    [0.1, 0, 0],
+  );
 });
 
 test("regions are in order and inside of the song", () => {
@@ -51,7 +72,10 @@ test("a hum is sent as a WAV file of 16 bits", () => {
   const samples = Float32Array.from({ length: 100 }, (_, index) => Math.sin(index / 5) * 0.9);
   const bytes = wavOf(samples, 48000).buffer;
   const view = new DataView(bytes);
-  assert.deepEqual([view.getUint32(24, true), view.getUint16(22, true), view.getUint16(34, true), view.getUint32(40, true)], [48000, 1, 16, 200]);
+  assert.deepEqual(
+    [view.getUint32(24, true), view.getUint16(22, true), view.getUint16(34, true), view.getUint32(40, true)],
+    [48000, 1, 16, 200],
+  );
   samples.forEach((value, index) => assert.ok(Math.abs(view.getInt16(44 + 2 * index, true) / 32767 - value) < 1e-4));
 });
 
@@ -71,11 +95,16 @@ function midi(...tracks: number[][]): ArrayBuffer {
 
 test("notes of a MIDI file: tempo changes, running status, names", () => {
   const tempo = [0, 0xff, 0x51, 3, 0x07, 0xa1, 0x20, 0x83, 0x60, 0xff, 0x51, 3, 0x0f, 0x42, 0x40, 0, 0xff, 0x2f, 0];
-  const notes = [0, 0xff, 0x03, 1, 0x41, 0, 0x90, 69, 64, 0x83, 0x60, 69, 0, 0, 72, 64, 0x83, 0x60, 72, 0, 0, 0xff, 0x2f, 0];
+  const notes = [
+    0, 0xff, 0x03, 1, 0x41, 0, 0x90, 69, 64, 0x83, 0x60, 69, 0, 0, 72, 64, 0x83, 0x60, 72, 0, 0, 0xff, 0x2f, 0,
+  ];
   const [track] = readMidi(midi(tempo, notes));
   assert.equal(track!.number, 1);
   assert.equal(track!.name, "A");
-  assert.deepEqual(track!.notes, [{ start: 0, duration: 0.5, pitch: 69 }, { start: 0.5, duration: 1, pitch: 72 }]);
+  assert.deepEqual(track!.notes, [
+    { start: 0, duration: 0.5, pitch: 69 },
+    { start: 0.5, duration: 1, pitch: 72 },
+  ]);
 });
 
 test("damaged MIDI is told, not guessed", () => {
@@ -101,7 +130,10 @@ test("a mask is a PNG of 80 rows: green above, red, black; long songs share colu
 });
 
 test("a tone lies on its band of the spectrogram, at its level", () => {
-  const samples = Float32Array.from({ length: 44100 }, (_, index) => 0.1 * Math.sin((2 * Math.PI * 3000 * index) / 44100));
+  const samples = Float32Array.from(
+    { length: 44100 },
+    (_, index) => 0.1 * Math.sin((2 * Math.PI * 3000 * index) / 44100),
+  );
   const frame = new Spectrum(samples, 44100, 31.25).frames(15, 16);
   const loudest = frame.indexOf(Math.max(...frame));
   assert.ok(Math.abs(loudest + 0.5 - bandOf(3000)) <= 1, `band ${loudest}`);
@@ -119,7 +151,10 @@ test("coarser levels of the preview keep the loudest", () => {
   assert.equal(Math.max(...preview.tile({ level: 2, index: 1 })!), 200);
   assert.deepEqual([levelFor(0.1, 5), levelFor(4, 5), levelFor(1e9, 5)], [0, 1, 4]);
   assert.deepEqual([levelsOf(100, 256), levelsOf(1024, 256), levelsOf(1025, 256)], [1, 2, 3]);
-  assert.deepEqual(tilesOf(1, 1000, 2100, 9000, 256).map((one) => one.index), [0, 1, 2]);
+  assert.deepEqual(
+    tilesOf(1, 1000, 2100, 9000, 256).map((one) => one.index),
+    [0, 1, 2],
+  );
 });
 
 test("peaks of all channels, and four of them joined", () => {
@@ -129,5 +164,8 @@ test("peaks of all channels, and four of them joined", () => {
   const joined = coarser(coarser(peaksOf([samples, new Float32Array(10_000)], 10)));
   assert.ok(Math.abs(Math.max(...joined) - 0.7) < 1e-6 && Math.abs(Math.min(...joined) + 0.4) < 1e-6);
   const bytes = Int16Array.of(-10, 20, -32767, 5).buffer;
-  assert.deepEqual([...binsOf(bytes, 2)].map((value) => Math.round(value * 32767)), [-32767, 20]);
+  assert.deepEqual(
+    [...binsOf(bytes, 2)].map((value) => Math.round(value * 32767)),
+    [-32767, 20],
+  );
 });

@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clock, fitAll, following, pixelOf, readClock, scrolled, secondsAt, stopOf, ticksOf, zoomed } from "../domain/time.ts";
+import {
+  clock,
+  fitAll,
+  following,
+  pixelOf,
+  readClock,
+  scrolled,
+  secondsAt,
+  stopOf,
+  ticksOf,
+  zoomed,
+} from "../domain/time.ts";
 import { bandOf, bandOfRow, columnOf, framesOf, hertzOfRow, noteName, rowOf, secondsOfColumn } from "../domain/mel.ts";
 
 test("zooming keeps the second under the pointer, from three hours down to a millisecond", () => {
