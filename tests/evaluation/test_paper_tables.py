@@ -238,8 +238,10 @@ def test_the_other_few_shot_tables(
     found = {one.mode for one in evaluation.records}
     assert found == (expected - {"other tracks x5"} if name == "fewshot-table3" else expected)  # one song has no others
     if name == "fewshot-table3":
-        more, _ = run(build(name, shelf, tracks=2, repeats=1), tmp_path, shots=few_shot_models["shots"])
-        assert {one.mode for one in more.records} == expected
+        models = {"shots": few_shot_models["shots"], "floor": mixture()}
+        more, _ = run(build(name, shelf, tracks=2, repeats=1), tmp_path, **models)
+        assert {one.mode for one in more.records if one.model == "shots"} == expected
+        assert {one.mode for one in more.records if one.model == "floor"} == {"label"}
 
 
 def test_sub_mixes_of_medleydb_have_one_stem_of_each_class(

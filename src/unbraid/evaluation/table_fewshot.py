@@ -29,6 +29,7 @@ from unbraid.evaluation.protocols import Contestant, Evaluation
 from unbraid.evaluation.public_items import Need, choice_of, samples_of, tracks_of
 from unbraid.evaluation.questions import Condition, Kind, draw_companions
 from unbraid.evaluation.records import Record, RecordFile
+from unbraid.evaluation.reference_methods import ReferenceModel
 from unbraid.evaluation.report import describe_run, skipped_table
 from unbraid.evaluation.sheets import Asked, Sheet, examine_sheets, score_chunks_alone
 from unbraid.evaluation.tracks import MAX_REDRAWS, Part, dice_of, draw_start, sounds
@@ -194,18 +195,31 @@ class FewshotTable(Examination):
     def _examine(
         self, track: Track, tracks: tuple[Track, ...], contestants: Sequence[Contestant], records: RecordFile
     ) -> Evaluation:
-        sheets = self._sheets(track, tracks)
-        settings = replace(self.choice.settings, overlap=0.5)
-        return examine_sheets(sheets, contestants, records=records, settings=settings, scorer=score_chunks_alone)
-
-    def _sheets(self, track: Track, tracks: tuple[Track, ...]) -> Iterator[Sheet]:
-        """Yield every condition as often as it is repeated; what cannot be asked is left out."""
+        """Ask everything of models; floors and ceilings, which hear no examples, are asked once."""
+        floors = [one for one in contestants if isinstance(one.model, ReferenceModel)]
+        asked = {
+            tuple(self.plan.rivals): [one for one in contestants if one not in floors],
+            (Condition(Kind.LABEL),): floors,
+        }
         song = read_song(self.plan.dataset, track)
-        if not song.targets:
-            return
+        others = tuple(one for one in tracks if one.name != track.name)
+        found = [
+            examine_sheets(
+                self._sheets(song, others, conditions), able, records=records,
+                settings=replace(self.choice.settings, overlap=0.5), scorer=score_chunks_alone,
+            )
+            for conditions, able in asked.items() if able and song.targets
+        ]  # fmt: skip
+        return Evaluation(
+            tuple(record for one in found for record in one.records),
+            tuple(skipped for one in found for skipped in one.skipped),
+        )
+
+    def _sheets(self, song: Song, others: tuple[Track, ...], conditions: Sequence[Condition]) -> Iterator[Sheet]:
+        """Yield every condition as often as it is repeated; what cannot be asked is left out."""
         mixture = torch.stack(list(song.parts.values())).sum(dim=0)
-        drawer = Drawer(song, tuple(one for one in tracks if one.name != track.name), self.choice.seed)
-        for condition in self.plan.rivals:
+        drawer = Drawer(song, others, self.choice.seed)
+        for condition in conditions:
             for repeat in range(1 if condition.kind is Kind.LABEL else self.repeats):
                 guides = {name: drawer.guide(condition, name, repeat) for name in song.targets}
                 asked = tuple(
