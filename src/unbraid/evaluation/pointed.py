@@ -17,12 +17,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unbraid.audio.signal import Audio
 from unbraid.errors import ModelError
 from unbraid.evaluation.pointed_guides import ABSENT, OFF, TABLE, Balance, Guides, Pointing, Question, ask_about
 from unbraid.evaluation.pointed_records import Pass, PointedFile, PointedRecord, Scored, fingerprint_of
 from unbraid.evaluation.pointed_windows import PointedWindow, WindowSource
 from unbraid.evaluation.protocols import Contestant
+from unbraid.evaluation.reference_methods import ReferenceModel
+from unbraid.evaluation.scoring import ask
 from unbraid.evaluation.tracks import dice_of
+from unbraid.guides.kinds import Label, Target
 from unbraid.guides.mask_grid import SAMPLE_RATE
 from unbraid.models.diffusion import Solver
 from unbraid.models.guidesep import PUBLISHED_SOLVER, Guidesep
@@ -31,6 +35,8 @@ from unbraid.separation import Settings
 
 PROTOCOL = "pointed"
 DIFFUSION, PREDICTION = "diffusion", "mask prediction"
+REFERENCE = "floor or ceiling"
+TARGET = "target"
 Asked = tuple[Pointing, Balance]
 
 
@@ -63,6 +69,8 @@ class PointedPlan:
 
     def settings(self, contestant: Contestant) -> dict[str, Any]:
         """Return what, beside the question, decides about the answer of a model, and what kind it is."""
+        if isinstance(contestant.model, ReferenceModel):
+            return {"kind": REFERENCE}
         config = guidesep_of(contestant).config
         kind: dict[str, Any] = {"kind": PREDICTION}
         if config.noise is not None:
@@ -83,7 +91,7 @@ def evaluate_pointed(
 
     Args:
         windows: read one at a time.
-        contestants: diffusion models and mask predictions; every one is asked everything.
+        contestants: diffusion models and mask predictions, floors and ceilings; every one is asked everything.
         records: the file that results go to as soon as they are there.
         plan: questions, steps and seed.
         progress: called with the fraction done, 0..1.
@@ -96,7 +104,8 @@ def evaluate_pointed(
         DatasetError: if a window cannot be read.
     """
     for contestant in contestants:
-        guidesep_of(contestant)
+        if not isinstance(contestant.model, ReferenceModel):
+            guidesep_of(contestant)
     found: list[PointedRecord] = []
     for number, source in enumerate(windows):
         found.extend(_examine(source(), contestants, records=records, plan=plan))
@@ -139,6 +148,8 @@ def answer(
         steps: along the schedule; None is what the model was made for. Not read by mask prediction.
         solver: likewise.
     """
+    if isinstance(contestant.model, ReferenceModel):
+        return _answer_by_reference(contestant.model, question)
     model = guidesep_of(contestant)
     began = time.perf_counter()
     (estimate,) = draw(model, question.mixture, question.guides, seeds=(seed,), steps=steps, solver=solver)
@@ -151,6 +162,14 @@ def answer(
         presence=presence_of(model, estimate, question.mixture, question.guides),
         seconds=seconds,
     )
+
+
+def _answer_by_reference(model: ReferenceModel, question: Question) -> Scored:
+    """Let a floor or ceiling answer; what points at the target does not matter to it."""
+    truth = None if question.reference is None else question.reference[None]
+    mixture = Audio(question.mixture[None], SAMPLE_RATE)
+    given = ask(model, mixture, [Target(TARGET, Label(TARGET))], settings=Settings(), truth=[truth])
+    return Scored(given.stems[0], truth, question.rest[None], mixture.samples, given.presence[0], given.seconds)
 
 
 def draw(

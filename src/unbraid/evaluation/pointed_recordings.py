@@ -176,7 +176,8 @@ def _ask_once(
             scored = answer(contestant, question, seed=plan.seed, steps=plan.steps)
             record = entry.record(contestant, scored, sample_rate=SAMPLE_RATE)
         else:
-            given = ask(contestant.model, one.heard[0], [Target(one.name, way)], settings=plan.separation)
+            asked = [Target(one.name, way)]
+            given = ask(contestant.model, one.heard[0], asked, settings=plan.separation, truth=[one.target])
             scored = Scored(given.stems[0], one.target, one.rest, one.mixture, given.presence[0], given.seconds)
             record = entry.record(contestant, scored, sample_rate=one.sample_rate)
         records.keep(record, scored)

@@ -18,6 +18,7 @@ from unbraid.evaluation.pointed_guides import Balance, Pointing, Question, ask_a
 from unbraid.evaluation.pointed_records import Pass, PointedFile, PointedRecord, Scored, fingerprint_of
 from unbraid.evaluation.pointed_windows import PointedWindow, WindowSource
 from unbraid.evaluation.protocols import Contestant
+from unbraid.evaluation.reference_methods import ReferenceModel
 from unbraid.guides.mask_grid import SAMPLE_RATE
 from unbraid.models.diffusion import Multistep, Solver, heun
 from unbraid.models.guidesep import PUBLISHED_SOLVER
@@ -71,9 +72,10 @@ def evaluate_sampler(
 ) -> tuple[PointedRecord, ...]:
     """Draw answers in every way, from played mimicry in the balance of the song; see `evaluate_pointed`.
 
-    Mask predictions, which draw nothing, are passed over. Questions of the plan are not read.
+    Mask predictions, floors and ceilings, which draw nothing, are passed over. Questions of the plan are not read.
     """
-    drawing = [one for one in contestants if guidesep_of(one).config.noise is not None]
+    models = [one for one in contestants if not isinstance(one.model, ReferenceModel)]
+    drawing = [one for one in models if guidesep_of(one).config.noise is not None]
     found: list[PointedRecord] = []
     for number, source in enumerate(windows):
         window = source()

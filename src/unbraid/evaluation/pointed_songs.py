@@ -110,7 +110,9 @@ def _examine(
     missing = [place for place, entry in passes.items() if records.found(entry.key(contestant)) is None]
     if missing:
         targets = [Target(name, Mask(mask, soft=False)) for name, mask in song.painted.items()]
-        given = ask(contestant.model, Audio(song.mixture, song.track.sample_rate), targets, settings=plan.separation)
+        mixture = Audio(song.mixture, song.track.sample_rate)
+        truth = [stem.samples for stem in song.track.stems]
+        given = ask(contestant.model, mixture, targets, settings=plan.separation, truth=truth)
         for index, band in missing:
             scored = _in_band(given, index, song.track.stems[index], song, band)
             record = passes[index, band].record(contestant, scored, sample_rate=song.track.sample_rate)
