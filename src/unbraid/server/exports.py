@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -104,7 +104,7 @@ def main(connection: Connection, what: str, stems: Stems, *words: Any) -> None:
     """Make one file and say where it is."""
     torch.set_num_threads(1)
     try:
-        writers = {"stem": write_stem, "zip": write_zip, "stem-mp4": write_stem_file}
+        writers: dict[str, Callable[..., Path]] = {"stem": write_stem, "zip": write_zip, "stem-mp4": write_stem_file}
         connection.send(("done", str(writers[what](stems, *words))))
     except UnbraidError as error:
         connection.send(("failed", str(error).replace(f"{words[-1]}/", "")))

@@ -56,17 +56,19 @@ def _follow(sentinel: int) -> None:
 
 def limit_process(*, seconds: int, memory_bytes: int, file_bytes: int) -> None:
     """Bound this process: time on the processor, memory on top of what it has, and the size of any file it writes."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        held = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    for what, most in (
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_AS, held + memory_bytes),
-        (resource.RLIMIT_FSIZE, file_bytes),
-        (resource.RLIMIT_CORE, 0),
-    ):
+    limits = [(resource.RLIMIT_CPU, seconds), (resource.RLIMIT_FSIZE, file_bytes), (resource.RLIMIT_CORE, 0)]
+    with suppress(OSError):  # a system without /proc does not hold to this limit either
+        limits.append((resource.RLIMIT_AS, _held_bytes() + memory_bytes))
+    for what, most in limits:
         hard = resource.getrlimit(what)[1]
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (bound, bound))
+
+
+def _held_bytes() -> int:
+    """Return the addresses that this process holds."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def stop(process: ForkServerProcess, connection: Connection) -> None:

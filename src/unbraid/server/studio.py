@@ -113,14 +113,16 @@ class Studio:
 
     def remove_orphans(self) -> None:
         """Remove the results that no job needs, and files that no session has."""
-        with self.store.transaction():
+        removed = []
+        with self.store.transaction():  # nobody begins to need one in between
             needed, known = self.store.keys(), self.store.file_ids()
-            results = [key for key in self.folder.results() if key not in needed]
-            files = [file_id for file_id in self.folder.files() if file_id not in known]
-            for key in results:
-                remove(self.folder.result(key))
-            for file_id in files:
-                remove(self.folder.file(file_id))
+            results = [self.folder.result(key) for key in self.folder.results() if key not in needed]
+            files = [self.folder.file(file_id) for file_id in self.folder.files() if file_id not in known]
+            for place in (*results, *files):
+                removed.append(self.folder.upload())
+                place.rename(removed[-1])
+        for place in removed:
+            remove(place)
 
     def sweep(self) -> None:
         """Remove the sessions that nobody has used for long."""
