@@ -1,11 +1,11 @@
 """Ways to search with priors: ``python benchmarks/priors.py SONGS PRIOR.safetensors ... [--ways mle map default]``.
 
 SONGS is a tree of evaluation items (see docs/evaluation.md); composed songs that no training has heard can be added. Of
-each, one passage is separated by all priors together, in the way of `unbraid.separate`. Priors of vocals, drums and
-bass answer for themselves, the sum of all others for the rest of a song. The tables have, for each way, the improvement
-of SI-SDR over the mixture by source, its mean and that of SDR over all sources of all songs, in dB; what is left of the
-divergence that the search of the paper began with, in the middle (median) of all songs; iterations; and seconds of one
-thread (those of the process) for a second of audio.
+each, one passage is heard at the priors' rate, in the mean of its channels; all are separated together, as windows of a
+batch. Priors of vocals, drums and bass answer for themselves, the sum of all others for the rest of a song. The tables
+have, for each way, the improvement of SI-SDR over the mixture by source, its mean and that of SDR over all sources of
+all songs, in dB; the divergence at the end, in thousandths of that of the published search at its beginning;
+iterations; and seconds of one thread (those of the process) for a second of audio.
 """
 
 from __future__ import annotations
@@ -22,15 +22,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from unbraid.audio.signal import Audio
+from unbraid.audio.resample import resample
+from unbraid.audio.stft import Stft
 from unbraid.evaluation.items import find_items
 from unbraid.evaluation.metrics import sdr, si_sdr_improvement
 from unbraid.evaluation.records import provenance
 from unbraid.evaluation.tracks import Part, by_stem, composed_tracks
-from unbraid.guides.kinds import Label
-from unbraid.models.instglow import Instglow, combine
-from unbraid.models.instglow_search import SEARCHES, Progress, SearchConfig
-from unbraid.separation import Settings, separate
+from unbraid.models.instglow import Instglow, combine, share
+from unbraid.models.instglow_search import SEARCHES, Found, SearchConfig, divergence, search
 from unbraid.zoo import load_model
 
 LABELS = ("vocals", "drums", "bass", "other")
@@ -48,61 +47,76 @@ class Way(NamedTuple):
 MLE, DEFAULT = SEARCHES["mle"], SEARCHES["default"]
 WAYS: dict[str, Way] = {
     **{name: Way(search) for name, search in SEARCHES.items()},
+    "mle, shared by roots": Way(replace(MLE, exponent=0.5)),
+    "mle, until flat": Way(replace(MLE, tolerance=1e-3)),
+    "mle, larger steps": Way(replace(MLE, learning_rate=0.05, slowing=0.0, n_iterations=40)),
+    "mle, larger steps, roots": Way(replace(MLE, learning_rate=0.05, slowing=0.0, n_iterations=40, exponent=0.5)),
     "default, bf16": Way(DEFAULT, "bf16"),
     "default, until flat": Way(replace(DEFAULT, tolerance=1e-3)),
-    "default, shares of magnitudes": Way(replace(DEFAULT, exponent=1.0)),
+    "default, 10 iterations": Way(replace(DEFAULT, n_iterations=10)),
+    "default, 40 iterations": Way(replace(DEFAULT, n_iterations=40)),
+    "default, no anchor": Way(replace(DEFAULT, anchor=0.0)),
+    "default, expected alone": Way(replace(DEFAULT, anchor=1.0)),
+    "default, exponent 0.3": Way(replace(DEFAULT, exponent=0.3)),
+    "default, exponent 1": Way(replace(DEFAULT, exponent=1.0)),
+    "default, exponent 2": Way(replace(DEFAULT, exponent=2.0)),
     "default, magnitudes as they are": Way(replace(DEFAULT, power=1.0)),
-    "default, prior in latent space": Way(replace(DEFAULT, prior_weight=0.01)),
-    "default, prior in data space": Way(replace(DEFAULT, prior_weight=0.001, space="data")),
+    "default, prior in latent space": Way(replace(DEFAULT, prior_weight=0.03)),
+    "default, prior in data space": Way(replace(DEFAULT, prior_weight=0.003, space="data")),
     "default, masked": Way(replace(DEFAULT, masked=True)),
-    "mle, shares of powers": Way(replace(MLE, exponent=2.0)),
-    "mle, larger steps": Way(replace(MLE, learning_rate=0.05, slowing=0.0, n_iterations=40)),
-    "mle, until flat": Way(replace(MLE, tolerance=1e-3)),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Song:
-    """A passage: the true sources ``[C, N]`` by label, those that sound."""
+    """A passage at the priors' rate: the true sources ``[N]`` by label, those that sound."""
 
     name: str
     kind: str
-    sample_rate: int
     sources: dict[str, Tensor]
 
     @property
     def mixture(self) -> Tensor:
-        """Their sum, ``[C, N]``."""
+        """Their sum, ``[N]``."""
         return torch.stack(list(self.sources.values())).sum(dim=0)
 
 
 class Answer(NamedTuple):
-    """How a way did on one song: improvements in dB by label, the rest of the divergence, and what it took."""
+    """How a way did on one song: improvements in dB by label."""
 
     kind: str
     si_sdr: dict[str, float]
     sdr: dict[str, float]
+
+
+class Outcome(NamedTuple):
+    """How a way did on all songs: what is left of the divergence, and what it took."""
+
+    answers: list[Answer]
     left: float
     n_iterations: int
     factor: float
 
 
-def songs(folder: Path, *, n_composed: int, start: float, seconds: float) -> Iterator[Song]:
+def songs(folder: Path, rate: int, *, n_composed: int, start: float, seconds: float) -> Iterator[Song]:
     """Yield the passages."""
     for item in (source.read() for source in find_items(folder)):
         part = slice(round(start * item.sample_rate), round((start + seconds) * item.sample_rate))
         sources = {one.prompt: one.samples[:, part] for one in item.references}
-        yield _song(item.name, "recorded", item.sample_rate, sources)
+        yield _song(item.name, "recorded", sources, (item.sample_rate, rate))
     composed = composed_tracks(labels=by_stem, count=n_composed, seed=7, duration=start + seconds + 2, player=None)
     for track in (source.read() for source in composed):
         part = Part(round(start * track.sample_rate), round((start + seconds) * track.sample_rate))
         sources = {label: track.reference(label, part).samples for label in track.labels}
-        yield _song(track.name, "composed", track.sample_rate, sources)
+        yield _song(track.name, "composed", sources, (track.sample_rate, rate))
 
 
-def _song(name: str, kind: str, rate: int, sources: dict[str, Tensor]) -> Song:
-    sounding = {label: samples for label, samples in sources.items() if float(samples.square().mean()) > SOUNDING}
-    return Song(name, kind, rate, sounding)
+def _song(name: str, kind: str, sources: dict[str, Tensor], rates: tuple[int, int]) -> Song:
+    narrow = {
+        label: resample(samples.mean(dim=0, keepdim=True), source_rate=rates[0], target_rate=rates[1])[0]
+        for label, samples in sources.items()
+    }
+    return Song(name, kind, {label: one for label, one in narrow.items() if float(one.square().mean()) > SOUNDING})
 
 
 def label_of(name: str) -> str:
@@ -110,53 +124,73 @@ def label_of(name: str) -> str:
     return name if name in LABELS else REST
 
 
-def answer(model: Instglow, song: Song, way: Way) -> Answer:
-    """Separate a passage and score it."""
-    config = replace(model.config, search=way.search, segment=60.0)
-    one = Instglow(config).eval()
-    one.load_state_dict(model.state_dict())
-    seen: list[Progress] = []
-    one.watch = seen.append
-    mixture = song.mixture
-    started = time.process_time()
-    separation = separate(
-        Audio(mixture, song.sample_rate),
-        [Label(name) for name in one.config.names],
-        model=one,
-        settings=Settings(precision=way.precision),
-    )
-    elapsed = time.process_time() - started
-    estimates = {label: torch.zeros_like(mixture) for label in LABELS}
-    for name, stem in separation.stems.items():
-        estimates[label_of(name)] += stem.samples
-    gains = {
-        label: float(si_sdr_improvement(estimate=estimates[label].flatten(), reference=source.flatten(),
-                                        mixture=mixture.flatten()))
-        for label, source in song.sources.items()
-    }  # fmt: skip
-    above = {
-        label: float(sdr(estimate=estimates[label], reference=source) - sdr(estimate=mixture, reference=source))
-        for label, source in song.sources.items()
-    }
-    left = seen[-1].objective / seen[0].objective
-    return Answer(song.kind, gains, above, left, len(seen), elapsed * song.sample_rate / mixture.shape[-1])
+class Benchmark:
+    """Passages of one length, and the priors that separate them; what was found is kept for other masks."""
+
+    def __init__(self, model: Instglow, passages: Sequence[Song]) -> None:
+        self.model, self.passages = model, passages
+        shape = model.config.priors[0]
+        self.stft = Stft(shape.n_fft, shape.hop_length, window="hann", reflect=True)
+        self.mixtures = torch.stack([song.mixture for song in passages])
+        self.spectrograms = self.stft(self.mixtures)
+        self._found: dict[Way, tuple[Found, float]] = {}
+        self._worst = self.divergence(self.find(Way(replace(MLE, n_iterations=1)))[0])
+
+    def find(self, way: Way) -> tuple[Found, float]:
+        """Search, or remember; also tell the seconds that it took."""
+        way = way._replace(search=replace(way.search, exponent=1.0, anchor=1.0))
+        if way not in self._found:
+            started = time.process_time()
+            generator = torch.Generator().manual_seed(0)
+            with torch.autocast("cpu", torch.bfloat16, enabled=way.precision == "bf16"):
+                found = search(self.model.by_name, self.spectrograms.abs(), config=way.search, generator=generator)
+            self._found[way] = (found, time.process_time() - started)
+        return self._found[way]
+
+    def divergence(self, found: Found) -> float:
+        """Return that of the sum of the sources from the mixture, as published, whatever was searched with."""
+        heard = self.model.priors[0].features(self.spectrograms.abs())
+        total = found.sources.sum(dim=1).abs()
+        return float(divergence(heard + 1e-8, total + 1e-8, n_bins=self.model.config.priors[0].n_bins).mean())
+
+    def answer(self, way: Way) -> Outcome:
+        """Separate all passages and score them."""
+        found, seconds = self.find(way)
+        n_bins, n_frames = self.spectrograms.shape[1], found.sources.shape[3]
+        masks = share(found.anchored(way.search.anchor)[:, :, :n_bins], exponent=way.search.exponent)
+        masked = masks * self.spectrograms[:, None, :, :n_frames]
+        stems = self.stft.inverse(masked, length=self.mixtures.shape[-1])  # [B, S, N]
+        answers = [self._score(song, own) for song, own in zip(self.passages, stems, strict=True)]
+        factor = seconds * self.model.config.priors[0].sample_rate / self.mixtures.numel()
+        return Outcome(answers, 1000 * self.divergence(found) / self._worst, len(found.objectives), factor)
+
+    def _score(self, song: Song, stems: Tensor) -> Answer:
+        mixture = song.mixture
+        estimates = {label: torch.zeros_like(mixture) for label in LABELS}
+        for name, stem in zip(self.model.config.names, stems, strict=True):
+            estimates[label_of(name)] += stem
+        si_sdrs, sdrs = {}, {}
+        for label, source in song.sources.items():
+            one = estimates[label]
+            si_sdrs[label] = float(si_sdr_improvement(estimate=one, reference=source, mixture=mixture))
+            before = sdr(estimate=mixture[None], reference=source[None])
+            sdrs[label] = float(sdr(estimate=one[None], reference=source[None]) - before)
+        return Answer(song.kind, si_sdrs, sdrs)
 
 
-def table(answers: dict[str, list[Answer]], kind: str) -> str:
+def table(outcomes: dict[str, Outcome], kind: str) -> str:
     """Write what the ways did on one kind of song as a Markdown table."""
     lines = [
         f"| {kind} | {' | '.join(LABELS)} | SI-SDR | SDR | left | iterations | x real time |",
         "|---" + (len(LABELS) + 5) * "|--:" + "|",
     ]
-    for name, all_answers in answers.items():
-        own = [one for one in all_answers if one.kind == kind]
+    for name, outcome in outcomes.items():
+        own = [one for one in outcome.answers if one.kind == kind]
         by_label = [[one.si_sdr[label] for one in own if label in one.si_sdr] for label in LABELS]
         cells = [f"{statistics.mean(values):+.2f}" if values else "" for values in by_label]
         cells.append(f"{statistics.mean(value for values in by_label for value in values):+.2f}")
         cells.append(f"{statistics.mean(value for one in own for value in one.sdr.values()):+.2f}")
-        cells.append(f"{statistics.median(one.left for one in own):.4f}")
-        cells.append(f"{statistics.mean(one.n_iterations for one in own):.0f}")
-        cells.append(f"{statistics.mean(one.factor for one in own):.2f}")
+        cells += [f"{outcome.left:.0f}", f"{outcome.n_iterations}", f"{outcome.factor:.2f}"]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -172,10 +206,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("songs", type=Path, help="folder of evaluation items")
     parser.add_argument("priors", type=Path, nargs="+", help="files of priors")
-    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS, metavar="WAY", help=", ".join(WAYS))
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS, metavar="WAY", help="; ".join(WAYS))
     parser.add_argument("--composed", type=int, default=0, metavar="N", help="composed songs to add")
     parser.add_argument("--start", type=float, default=2.0, help="of the passages, in seconds")
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of the passages")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of the passages, which all must have")
     return parser.parse_args(arguments)
 
 
@@ -184,12 +218,13 @@ def main() -> None:
     arguments = parse()
     torch.set_num_threads(1)
     model = read_priors(arguments.priors)
-    passages = list(
-        songs(arguments.songs, n_composed=arguments.composed, start=arguments.start, seconds=arguments.seconds)
-    )
-    answers = {name: [answer(model, song, WAYS[name]) for song in passages] for name in arguments.ways}
+    length = {"start": arguments.start, "seconds": arguments.seconds}
+    rate = model.config.priors[0].sample_rate
+    passages = list(songs(arguments.songs, rate, n_composed=arguments.composed, **length))
+    benchmark = Benchmark(model, passages)
+    outcomes = {name: benchmark.answer(WAYS[name]) for name in arguments.ways}
     for kind in dict.fromkeys(song.kind for song in passages):
-        print(f"{table(answers, kind)}\n")
+        print(f"{table(outcomes, kind)}\n")
     print(f"- made by: `{json.dumps(dict(provenance()), sort_keys=True)}`")
 
 

@@ -50,25 +50,31 @@ def files(tmp_path: Path) -> tuple[Path, list[Path]]:
 
 def test_priors_answer_for_labels(files: tuple[Path, list[Path]]) -> None:
     folder, paths = files
-    (song,) = benchmark.songs(folder, n_composed=0, start=0.25, seconds=0.5)
-    assert (song.kind, song.sample_rate, set(song.sources)) == ("recorded", 44100, {"vocals", "other"})
-    assert song.mixture.shape == (1, 22050)
+    (song,) = benchmark.songs(folder, 22050, n_composed=0, start=0.25, seconds=0.5)
+    assert (song.kind, set(song.sources)) == ("recorded", {"vocals", "other"})
+    assert song.mixture.shape == (11025,)
     model = benchmark.read_priors(paths)
     assert model.vocabulary == ("vocals", "guitar", "strings")
-    way = benchmark.Way(SearchConfig(n_iterations=3, learning_rate=0.05))
-    answer = benchmark.answer(model, song, way)
+    way = benchmark.Way(SearchConfig(n_iterations=3, learning_rate=0.05, spread=0.1))
+    bench = benchmark.Benchmark(model, [song])
+    outcome = bench.answer(way)
+    (answer,) = outcome.answers
     assert set(answer.si_sdr) == set(answer.sdr) == {"vocals", "other"}
-    assert answer.n_iterations == 3
-    assert 0 < answer.left < 1
-    assert answer.factor > 0
+    assert outcome.n_iterations == 3
+    assert outcome.left > 0
+    assert outcome.factor > 0
+    other = bench.answer(way._replace(search=replace(way.search, exponent=4.0)))
+    assert other.factor == outcome.factor  # it was found already
+    assert other.answers != outcome.answers
 
 
 def test_the_table_has_a_row_for_each_way() -> None:
-    one = benchmark.Answer("recorded", {"vocals": 1.0, "drums": 3.0}, {"vocals": 2.0, "drums": 4.0}, 0.25, 40, 1.5)
-    other = one._replace(si_sdr={"vocals": 2.0}, sdr={"vocals": 3.0}, left=0.75)
-    lines = benchmark.table({"mle": [one, other], "default": [one]}, "recorded").splitlines()
+    one = benchmark.Answer("recorded", {"vocals": 1.0, "drums": 3.0}, {"vocals": 2.0, "drums": 4.0})
+    other = benchmark.Answer("recorded", {"vocals": 2.0}, {"vocals": 3.0})
+    outcomes = {"mle": benchmark.Outcome([one, other], 50.4, 150, 1.5), "default": benchmark.Outcome([one], 9, 20, 0.5)}
+    lines = benchmark.table(outcomes, "recorded").splitlines()
     assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == [
-        "mle", "+1.50", "+3.00", "", "", "+2.00", "+3.00", "0.5000", "40", "1.50",
+        "mle", "+1.50", "+3.00", "", "", "+2.00", "+3.00", "50", "150", "1.50",
     ]  # fmt: skip
     assert lines[3].startswith("| default | +1.00 |")
 

@@ -208,6 +208,19 @@ def test_sources_may_share_as_their_powers_do():
     assert float(steep.mean()) > 1.01 * float(soft.mean())  # what is added to the same is more one or the other's
 
 
+def test_what_is_expected_draws_shares(model):
+    magnitude = torch.rand(1, 33, 8) + 0.1
+    shares = []
+    for anchor in (0.0, 0.5, 1.0):
+        one = with_config(model, search=replace(QUICK, anchor=anchor))
+        found = one.search(magnitude)
+        assert (found.expected is None) == (anchor == 0)
+        shares.append(one.share(found, magnitude))
+    expected = one.search(magnitude, start=torch.zeros(1, 2, 34, 8)).expected
+    torch.testing.assert_close(shares[2], share(expected[:, :, :33].clamp_min(1e-7)))
+    assert 0 < float((shares[1] - shares[2]).norm()) < float((shares[0] - shares[2]).norm())
+
+
 def test_answers_are_the_same_every_time(model):
     drawing = Instglow(replace(model.config, search=replace(QUICK, spread=1.0, n_iterations=2))).eval()
     drawing.load_state_dict(model.state_dict())
@@ -300,8 +313,6 @@ def test_shares():
     assert torch.equal(widen(expected, 3), expected)
     powers = torch.tensor([[0.9, 1.0, 0.0], [0.1, 0.0, 0.0]])[None, :, :, None]
     torch.testing.assert_close(share(sources, exponent=2.0), powers)
-    explained = torch.tensor([0.5, 1.0, 0.0])[None, None, :, None]
-    torch.testing.assert_close(share(sources, mixture=mixture, exponent=2.0), powers * explained)
 
 
 def test_phases_are_those_of_the_mixture():

@@ -249,6 +249,7 @@ def test_shapes_must_fit(priors, mixture):
         ({"power": 0.0}, "power 0.0 and slowing 1.0 must be parts of 1"),
         ({"slowing": 1.5}, "slowing 1.5"),
         ({"exponent": 0.0}, "exponent 0.0 is out of range"),
+        ({"anchor": 1.5}, "anchor 1.5 is out of range"),
     ],
 )
 def test_impossible_settings_are_refused(values, words):

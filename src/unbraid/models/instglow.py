@@ -196,15 +196,18 @@ class Instglow(Separator):
         found = self.search(magnitude, start=self._recall(condition, magnitude), watch=self.watch)
         if condition.start is not None and len(mixture) == 1:
             condition.memory.keep(condition.start, found.latents)
-        leaves_rest = self.config.residual or len(self.config.names) == 1
-        shares = share(
-            found.sources[:, :, : shape.n_bins],
-            mixture=magnitude if leaves_rest else None,
-            exponent=self.config.search.exponent,
-        )
+        shares = self.share(found, magnitude)
         shares = torch.cat([shares, 1 - shares.sum(dim=1, keepdim=True)], dim=1)  # the last one is the residual
         masks = widen(shares[:, list(condition.indices)], spectrogram.shape[-2])[:, :, None]  # [B, S, 1, G, T]
         return Estimates(self.stft.inverse(masks * spectrogram[:, None])[..., :n_samples], None)
+
+    def share(self, found: Found, magnitude: Tensor) -> Tensor:
+        """Return the part ``[B, S, F, T]``, 0 to 1, of each source in every bin of magnitudes ``[B, F, T]``."""
+        config, n_bins = self.config.search, magnitude.shape[1]
+        shares = share(found.anchored(config.anchor)[:, :, :n_bins], exponent=config.exponent)
+        if self.config.residual or len(self.config.names) == 1:
+            shares = shares * share(found.sources[:, :, :n_bins], mixture=magnitude).sum(dim=1, keepdim=True)
+        return shares
 
     def search(
         self,
@@ -283,7 +286,7 @@ def share(sources: Tensor, *, mixture: Tensor | None = None, exponent: float = 1
         sources: magnitudes ``[B, S, F, T]``.
         mixture: magnitudes ``[B, F, T]``: where the sources are less, the rest is nobody's; None leaves no rest, save
             where all are silent.
-        exponent: sources share what they have together as their magnitudes to this power.
+        exponent: without a mixture, sources share a bin as their magnitudes to this power.
 
     Example:
         >>> share(torch.tensor([3.0, 1.0, -1.0]).view(1, 3, 1, 1)).flatten()
@@ -291,11 +294,12 @@ def share(sources: Tensor, *, mixture: Tensor | None = None, exponent: float = 1
     """
     sources = sources.clamp_min(0)
     total = sources.sum(dim=1, keepdim=True)
+    if mixture is not None:
+        return sources / (torch.maximum(total, mixture[:, None]) + EPS)
     if exponent == 1:
-        return sources / ((total if mixture is None else torch.maximum(total, mixture[:, None])) + EPS)
-    parts = (sources / (total + EPS)) ** exponent
-    parts = parts / parts.sum(dim=1, keepdim=True).clamp_min(EPS)
-    return parts if mixture is None else parts * (total / (torch.maximum(total, mixture[:, None]) + EPS))
+        return sources / (total + EPS)
+    parts: Tensor = (sources / (total + EPS)) ** exponent
+    return parts / parts.sum(dim=1, keepdim=True).clamp_min(EPS)
 
 
 def widen(shares: Tensor, n_bins: int) -> Tensor:

@@ -22,6 +22,7 @@ from unbraid.models.instglow_network import Prior, PriorConfig
 
 SPACES = ("latent", "data")
 EPS = 1e-8
+SILENT = 1e-7  # of magnitudes in a geometric mean
 FIRST_MASKED = 4  # iteration from which `SearchConfig.masked` holds
 PATIENCE = 10  # iterations over which the objective must fall by the tolerance
 
@@ -43,6 +44,8 @@ class SearchConfig:
         masked: from the fifth iteration on, a source that is quieter than the mixture in a frame, summed over bins, is
             made quieter still, by the ratio of the two.
         exponent: masks for the mixture's channels and band share a bin as magnitudes to this power do.
+        anchor: of these magnitudes, the weight (in a geometric mean) of what the priors expect before they hear
+            anything: what latents of zero stand for.
         wiener: in the end, sources share the mixture as their magnitudes tell.
         recompute: needs the memory of one prior for gradients, not of all, and half as much time again.
 
@@ -65,6 +68,7 @@ class SearchConfig:
     tolerance: float = 0.0
     masked: bool = False
     exponent: float = 1.0
+    anchor: float = 0.0
     wiener: bool = False
     recompute: bool = False
 
@@ -80,6 +84,8 @@ class SearchConfig:
             raise SettingsError(f"power {self.power} and slowing {self.slowing} must be parts of 1")
         if not 0 < self.exponent < math.inf:
             raise SettingsError(f"exponent {self.exponent} is out of range: use a positive number")
+        if not 0 <= self.anchor <= 1:
+            raise SettingsError(f"anchor {self.anchor} is out of range: use 0 to 1")
 
     def pace(self, iteration: int) -> float:
         """Return which part of the learning rate an iteration has.
@@ -118,12 +124,26 @@ class Found(NamedTuple):
     """The end of a search.
 
     ``sources`` is ``[B, S, C, T]``: magnitudes, some below zero if the priors say so. ``latents``, of the same shape,
-    is what they were decoded from; ``objectives`` has one value for each iteration.
+    is what they were decoded from; ``objectives`` has one value for each iteration. ``expected``, of the same shape,
+    is what latents of zero stand for; None where nobody asked (`SearchConfig.anchor`).
     """
 
     sources: Tensor
     latents: Tensor
     objectives: tuple[float, ...]
+    expected: Tensor | None = None
+
+    def anchored(self, anchor: float) -> Tensor:
+        """Return the sources, not negative, drawn towards what was expected of them; see `SearchConfig.anchor`.
+
+        Example:
+            >>> found = Found(torch.tensor([4.0]), torch.zeros(1), (), expected=torch.tensor([1.0]))
+            >>> found.anchored(0.5), found.anchored(0.0)
+            (tensor([2.]), tensor([4.]))
+        """
+        if anchor == 0 or self.expected is None:
+            return self.sources.clamp_min(0)
+        return self.sources.clamp_min(SILENT) ** (1 - anchor) * self.expected.clamp_min(SILENT) ** anchor
 
 
 Watcher = Callable[[Progress], None]
@@ -190,7 +210,8 @@ def search(
         sources = quiet(sources, loudness).transpose(0, 1)
         if config.wiener:
             sources = sources / total[:, None] * heard[:, None]
-        return Found(sources, crowd.read(), tuple(objectives))
+        expected = crowd.expect().transpose(0, 1) if config.anchor else None
+        return Found(sources, crowd.read(), tuple(objectives), expected)
 
 
 class Crowd:
@@ -237,6 +258,11 @@ class Crowd:
                 costs = costs + determinant
         constant = 0.5 * math.log(2 * math.pi) * len(self.decoders) if space == "data" else 0.0
         return self.sources, costs / self.n_values + constant
+
+    def expect(self) -> Tensor:
+        """Return what latents of zero stand for, ``[S, B, C, T]``; what was kept for gradients is gone."""
+        pairs = zip(self.decoders, self.tapes, strict=True)
+        return torch.stack([decoder.decode(torch.zeros_like(self.latents[0]), tape)[0] for decoder, tape in pairs])
 
     def step_back(self, gradient: Tensor, *, weight: float, space: str) -> None:
         """Turn the gradient with respect to the sources ``[S, B, C, T]`` into that of the latents, priors included."""
@@ -361,7 +387,7 @@ def check_priors(priors: Mapping[str, Prior]) -> None:
 
 MLE = SearchConfig()
 SEARCHES: dict[str, SearchConfig] = {
-    "default": replace(MLE, learning_rate=0.05, slowing=0.0, n_iterations=40, power=0.5, exponent=2.0),
+    "default": replace(MLE, learning_rate=0.05, slowing=0.0, n_iterations=20, power=0.5, exponent=0.5, anchor=0.5),
     "mle": MLE,
     "map": replace(MLE, prior_weight=0.001, space="data", spread=0.1),
     "map-latent": replace(MLE, prior_weight=1.0, spread=0.01),  # of the published demonstration
