@@ -19,7 +19,9 @@ window
   .matchMedia("(prefers-color-scheme: dark)")
   .addEventListener("change", (event) => (systemIsDark.value = event.matches));
 
-render(<App />, document.getElementById("app")!);
+const place = document.getElementById("app")!;
+place.replaceChildren(); // what was there stood in for the page until now
+render(<App />, place);
 startPlayback();
 listenToKeys();
 keepPage();

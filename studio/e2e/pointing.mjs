@@ -179,9 +179,8 @@ async function paint({ page, url, shot, kept }) {
   await page.getByRole("tab", { name: /hum 1/ }).click();
   let last = await painted(page, paintCanvas);
   const grows = async (words) => {
-    const now = await painted(page, paintCanvas);
-    assert.ok(now > last, words);
-    last = now;
+    const before = last;
+    await until(words, async () => (last = await painted(page, paintCanvas)) > before, 5000);
   };
   await page.keyboard.press("b");
   await drag(page, SPECTROGRAM, [
@@ -216,9 +215,9 @@ async function paint({ page, url, shot, kept }) {
     [0.05, 0.85],
     [0.2, 0.82],
   ]);
-  assert.ok((await painted(page, paintCanvas)) < last, "the eraser");
+  await until("the eraser", async () => (await painted(page, paintCanvas)) < last, 5000);
   for (let count = 0; count < 5; count++) await page.keyboard.press("Control+z");
-  assert.equal(await painted(page, paintCanvas), 0, "everything is undone");
+  await until("everything is undone", async () => (await painted(page, paintCanvas)) === 0, 5000);
   for (let count = 0; count < 5; count++) await page.keyboard.press("Control+Shift+z");
   await page.keyboard.press("v");
   await page.getByText(/% is it/).waitFor();

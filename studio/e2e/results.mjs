@@ -101,7 +101,9 @@ async function downloads({ page, out, shot }) {
   assert.ok(existsSync(join(out, "session.zip")));
 }
 
-async function stemMp4({ page, out }) {
+async function stemMp4({ page, url, out }) {
+  const { paths } = await (await page.request.get(`${url}/api/openapi.json`)).json();
+  if (!("/api/jobs/{job}/stem-mp4" in paths)) return console.log("      left out: this server has no such route");
   await download(
     page,
     out,

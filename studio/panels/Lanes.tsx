@@ -1,8 +1,8 @@
 /** Stems and residual, in step with the song. */
 
-import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { coverage } from "../audio/player.ts";
+import { drawOnFrames } from "../canvas/frames.ts";
 import { watch } from "../canvas/gestures.ts";
 import { drawWave } from "../canvas/sound_picture.ts";
 import { sized } from "../canvas/theme.ts";
@@ -35,11 +35,17 @@ export function Lanes() {
 }
 
 function Empty() {
+  if (duration.value <= 0) return null;
+  return <p class="faint hint">{hint()}</p>;
+}
+
+function hint(): string {
   const take = heardTake.value;
-  if (take) return <p class="faint hint">The stems appear here as soon as the first of them is there.</p>;
-  return duration.value > 0 ? (
-    <p class="faint hint">Point at a sound on the right, then separate: the stems and what is left appear here.</p>
-  ) : null;
+  if (!take) return "Point at a sound on the right, then separate: the stems and what is left appear here.";
+  if (take.jobs.some((job) => job.state === "waiting" || job.state === "running")) {
+    return "The stems appear here as soon as the first of them is there.";
+  }
+  return "This take ended before there was a stem: separate again.";
 }
 
 function LaneRow({ lane }: { lane: Lane }) {
@@ -119,7 +125,7 @@ function LanePicture({ id, name, tall }: { id: string; name: string; tall: boole
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const element = canvas.current!;
-    const stop = effect(() => {
+    const stop = drawOnFrames(() => {
       void arrivals.value;
       const lane = lanes.value.find((one) => one.id === id);
       if (lane) drawLane(element, lane, laneSpectrograms.value.has(name));

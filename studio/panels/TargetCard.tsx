@@ -143,7 +143,7 @@ function RecordingList(props: { recordings: readonly Recording[]; onRemove: (ind
             ? files.value.find((file) => file.id === one.upload.key && file.state === "failed")
             : undefined;
         return (
-          <li key={index} class="token">
+          <li key={index} class={`token ${failed ? "failed" : ""}`}>
             {one.kind === "span" ? (
               <button
                 class="plain"

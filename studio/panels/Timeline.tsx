@@ -1,7 +1,8 @@
 /** The song: overview, ruler, waveform and spectrogram, and all that is pointed at on them. */
 
-import { effect } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { drawOnFrames } from "../canvas/frames.ts";
 import { watch } from "../canvas/gestures.ts";
 import {
   type Scene,
@@ -81,18 +82,32 @@ export function Timeline() {
   );
 }
 
+/** Counts drawings of the whole wave. */
+const overviews = signal(0);
+
 function Overview() {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const element = canvas.current!;
-    const stop = effect(() => {
+    const wave = document.createElement("canvas"); // changes seldom; what is drawn over it, at every frame
+    const stopWave = drawOnFrames(() => {
       void arrivals.value;
-      const [shape, look, shown] = [songShape.value, theme.value, view.value];
+      const [shape, look, width] = [songShape.value, theme.value, view.value.width];
+      const context = sized(wave, width, OVERVIEW);
+      context.clearRect(0, 0, width, OVERVIEW);
+      if (!shape) return;
+      const pixels = pictureOfSong().show(shape, true).pixels(fitAll(duration.value, width), 0);
+      drawWave(context, pixels, OVERVIEW, look.waveMuted);
+      overviews.value = overviews.peek() + 1;
+    });
+    const stop = drawOnFrames(() => {
+      void overviews.value;
+      const [look, shown] = [theme.value, view.value];
       const context = sized(element, shown.width, OVERVIEW);
       context.clearRect(0, 0, shown.width, OVERVIEW);
-      if (!shape) return;
+      if (duration.value <= 0) return;
       const whole = fitAll(duration.value, shown.width);
-      drawWave(context, pictureOfSong().show(shape, true).pixels(whole, 0), OVERVIEW, look.waveMuted);
+      context.drawImage(wave, 0, 0, shown.width, OVERVIEW);
       const [left, right] = [pixelOf(whole, shown.start), pixelOf(whole, stopOf(shown))];
       context.fillStyle = look.region;
       context.fillRect(left, 0, Math.max(2, right - left), OVERVIEW);
@@ -112,6 +127,7 @@ function Overview() {
     element.addEventListener("pointermove", jump);
     return () => {
       stop();
+      stopWave();
       element.removeEventListener("pointerdown", jump);
       element.removeEventListener("pointermove", jump);
     };
@@ -130,7 +146,7 @@ function Overview() {
 function Ruler() {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
-    const stop = effect(() => drawRuler(sized(canvas.current!, view.value.width, RULER), scene(), RULER));
+    const stop = drawOnFrames(() => drawRuler(sized(canvas.current!, view.value.width, RULER), scene(), RULER));
     const quiet = watch(canvas.current!, surface, null);
     return () => {
       stop();
@@ -144,7 +160,7 @@ function Wave() {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const element = canvas.current!;
-    const stop = effect(() => {
+    const stop = drawOnFrames(() => {
       void arrivals.value;
       const [shape, shown] = [songShape.value, view.value];
       const height = element.clientHeight;
@@ -200,10 +216,10 @@ function Spectrogram() {
     element.addEventListener("pointermove", tell);
     element.addEventListener("pointerleave", hush);
     const stops = [
-      effect(() => drawSound(sound.current!, height())),
-      effect(() => drawPaint(paint.current!, height(), view.value, theme.value, target.value?.id ?? null)),
-      effect(() => drawFreshPaint(paint.current!, height())),
-      effect(drawOver),
+      drawOnFrames(() => drawSound(sound.current!, height())),
+      drawOnFrames(() => drawPaint(paint.current!, height(), view.value, theme.value, target.value?.id ?? null)),
+      drawOnFrames(() => drawFreshPaint(paint.current!, height())),
+      drawOnFrames(drawOver),
       watch(element, surface, brush),
       () => size.disconnect(),
       () => element.removeEventListener("pointermove", tell),

@@ -141,6 +141,8 @@ export async function separate(what: "region" | "whole" | "both", asked: Draft =
     return complain("separate", "There is no song yet: drop one, or wait until it has been sent.");
   const wrong = obstacle(asked, models.value);
   if (wrong) return complain("separate", wrong);
+  const broken = brokenFile(asked);
+  if (broken) return complain("separate", `“${broken.name}” cannot be used: take it away. ${broken.error ?? ""}`);
   const first = what === "whole" ? null : firstRegion();
   try {
     const targets = requestOf(asked, taker, await sendMasks(asked));
@@ -162,6 +164,15 @@ export async function separate(what: "region" | "whole" | "both", asked: Draft =
     complain("separate", error);
   }
   return undefined;
+}
+
+/** A file among the guides that the server could not read. */
+function brokenFile(asked: Draft): FileInfo | undefined {
+  const keys = asked.targets.flatMap((one) => [
+    ...[...one.positive, ...one.negative].flatMap((each) => (each.kind === "file" ? [each.upload.key] : [])),
+    ...(one.melody ? [one.melody.upload.key] : []),
+  ]);
+  return files.value.find((file) => file.state === "failed" && keys.includes(file.id));
 }
 
 async function sendMasks(asked: Draft): Promise<Map<string, string>> {
