@@ -23,7 +23,15 @@ from unbraid.library import is_file_name, library
 SUFFIX = ".safetensors"
 KIND = "instglow"
 WEIGHTS = Path(__file__).parent / "weights"
-SHIPPED: dict[str, str] = {}
+SHIPPED: dict[str, str] = {
+    "vocals": "47e577f62e4b10e5beb3c39fe707ef7d160a0484e8fb132d7fea6736585489f5",
+    "drums": "dde9d0b45decc3a17db5018af42171fae10acc92ce2e71c320d3d3d286c43bcb",
+    "bass": "a1a6c6106f6de03c0d6a62e91365ae34193989cbeb2e672fe13bdc77a0445902",
+    "other": "03f7f9d455febe797e2a9fbcba8ca226e83c5afc18243c1a76382554a6f154d3",
+    "guitar": "e382f724456dd4c0a7fc6900615c8d596f28ce83d185b4dfda1a66c1b02eedfc",
+    "piano": "079f3480d2b423f06939bd0997daf38940f60be0a8b8c306911457cf7468d201",
+    "strings": "9ce5cd874045a54afebd9b7c9026684e495fa0617b28a82fb77c15670ec6f639",
+}
 """SHA-256 of each prior that ships, by its source; it lies in the package as ``weights/prior-SOURCE.safetensors``."""
 
 
