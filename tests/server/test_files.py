@@ -251,3 +251,19 @@ def test_messages_name_the_file_once(tmp_path):
     upload = Upload(tmp_path, "a.wav", Limits())
     assert in_users_words(f"{tmp_path}/original: is cut off", upload) == "a.wav: is cut off"
     assert in_users_words("is cut off", upload) == "a.wav: is cut off"
+
+
+def test_a_session_that_is_removed_during_an_upload_leaves_nothing(server):
+    session = server.session()
+    before = set(server.studio.folder.files())
+
+    def pieces():
+        data = wav_bytes(2.0, rate=44100)
+        yield data[:1000]
+        server.studio.remove_session(session)
+        yield data[1000:]
+
+    error = server.refused("POST", f"/api/sessions/{session}/files?name=a.wav", 409, content=pieces())
+    assert error["type"] == "Conflict"
+    assert set(server.studio.folder.files()) == before
+    assert not list((server.data_dir / "uploads").iterdir())

@@ -96,7 +96,9 @@ class Analyses:
             else:
                 ended = True
                 self._fail(file_id, values[1])
-        if not ended and not self._is_closed:
+        if not ended and self._is_closed:
+            self._store.change_file(file_id, attempts=row.attempts)  # it was nobody's fault
+        elif not ended:
             self._fail(
                 file_id,
                 f"{row.name}: reading it took more than {self._limits.decode_seconds} s or more memory than it may: "

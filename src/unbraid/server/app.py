@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ from unbraid.server import (
     routes_takes,
 )
 from unbraid.server.limits import in_words
-from unbraid.server.refusals import Invalid, error_document, status_of
+from unbraid.server.refusals import Conflict, Invalid, error_document, status_of
 from unbraid.server.security import Door, Guard
 from unbraid.server.studio import Studio
 
@@ -86,6 +87,10 @@ def _answer_errors(app: FastAPI) -> None:
         assert isinstance(error, UnbraidError)
         return JSONResponse(error_document(error), status_of(error))
 
+    async def collide(request: Request, error: Exception) -> Response:
+        document = error_document(Conflict("what this belongs to has just been removed: reload the page"))
+        return JSONResponse(document, Conflict.status)
+
     async def misread(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
@@ -104,6 +109,7 @@ def _answer_errors(app: FastAPI) -> None:
         return JSONResponse({"error": document}, 500)
 
     app.add_exception_handler(UnbraidError, refuse)
+    app.add_exception_handler(sqlite3.IntegrityError, collide)
     app.add_exception_handler(RequestValidationError, misread)
     app.add_exception_handler(StarletteHTTPException, miss)
     app.add_exception_handler(Exception, fail)
