@@ -7,7 +7,7 @@
 import { chromium } from "playwright-core";
 
 const [url, song] = process.argv.slice(2);
-const CATEGORIES = ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline.frame"];
+const CATEGORIES = ["devtools.timeline", "disabled-by-default-devtools.timeline.frame"];
 const STROKE_SECONDS = 6;
 
 const browser = await chromium.launch({
@@ -88,18 +88,14 @@ const drawn = named("DrawFrame")
   .sort((a, b) => a - b);
 const gaps = drawn.slice(1).map((time, index) => time - drawn[index]);
 const pointer = named("EventDispatch").filter((event) => event.args?.data?.type === "pointermove");
-// Time on the processor, which other processes do not lengthen; of all that the page does between two frames.
+// Time on the processor, which other processes do not lengthen.
 const own = (events) => spread(events.filter((event) => event.tdur !== undefined).map((event) => event.tdur / 1000));
-const main = trace.traceEvents.find((event) => event.name === "FireAnimationFrame");
-const tasks = named("RunTask").filter((event) => event.tid === main.tid && event.pid === main.pid && event.tdur);
-const busy = tasks.reduce((total, event) => total + event.tdur / 1000, 0);
 found.painting = {
   frames_per_second: Math.round((10000 * gaps.length) / (drawn.at(-1) - drawn[0])) / 10,
   between_frames_ms: spread(gaps),
   processor_ms: {
     animation_frame: own(named("FireAnimationFrame")),
     pointer_event: own(pointer),
-    main_thread_for_each_frame: Math.round((10 * busy) / Math.max(1, drawn.length)) / 10,
   },
   pointer_events: pointer.length,
 };
