@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from unbraid.cli.console import UsageError
-from unbraid.cli.inputs import SUFFIXES, Input, gather
+from unbraid.cli.inputs import SUFFIXES, Input, check_places, gather
 
 
 @pytest.fixture
@@ -109,3 +109,16 @@ def test_an_unreadable_folder_is_named(tmp_path, monkeypatch):
 
 def test_suffixes_are_lower_case_with_a_dot():
     assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in SUFFIXES)
+
+
+@pytest.mark.parametrize(("tracks", "template"), [("a b", "{stem}"), ("a:b a?b", "{track}/{stem}"), ("A a", "{stem}")])
+def test_stems_that_would_be_written_over_each_other_are_refused(tracks, template):
+    inputs = [Input(Path(f"{number}.wav"), track) for number, track in enumerate(tracks.split())]
+    with pytest.raises(UsageError, match=r"0\.wav and 1\.wav would be written to one place"):
+        check_places(inputs, template)
+
+
+@pytest.mark.parametrize("template", ["{track}/{stem}", "{stem}/{track}", "{stem} of {track}"])
+def test_tracks_with_places_of_their_own_are_taken(template):
+    check_places([Input(Path("a.wav"), "a"), Input(Path("b.wav"), "b")], template)
+    check_places([Input(Path("a.wav"), "a")], "{stem}")

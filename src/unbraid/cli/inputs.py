@@ -52,6 +52,26 @@ def gather(words: Sequence[str], *, out: Path) -> tuple[list[Input], list[tuple[
     return _name_tracks(found), problems
 
 
+def check_places(inputs: Sequence[Input], name_template: str) -> None:
+    """Refuse files whose stems would be written over each other.
+
+    Raises:
+        UsageError: if the template leaves two tracks in one place, or only what file names cannot hold sets them apart.
+    """
+    from unbraid.delivery.names import NameTemplate
+
+    template = NameTemplate(name_template)
+    seen: dict[str, Path] = {}
+    for one in inputs:
+        place = template.stem(one.track, "STEM")
+        other = seen.setdefault(str(place).casefold(), one.path)
+        if other is not one.path:
+            raise UsageError(
+                f"{other} and {one.path} would be written to one place, {place}: "
+                "put {track} into --name-template, or separate them in two calls with different -o"
+            )
+
+
 def _members(word: str, out: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files that a word means, each with the path that names its track, suffix included."""
     given = Path(word)

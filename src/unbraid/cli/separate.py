@@ -15,7 +15,7 @@ import typer
 
 from unbraid.cli import console
 from unbraid.cli.console import ProgressLine, UsageError
-from unbraid.cli.inputs import Input, gather
+from unbraid.cli.inputs import Input, check_places, gather
 from unbraid.cli.request import ORDER, add_taught, prior_labels, read_priors, read_targets, spell, taught_model
 from unbraid.errors import Cancelled, UnbraidError
 
@@ -188,6 +188,7 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
             protected=tuple(one.path for one in inputs),
             model_name=model or ("instglow" if named_priors else None),
         )
+        check_places(inputs, options.name_template)
         job = _prepare(request, taught or (), out, options, Loading(device, channel_mode, named_priors))
     except UnbraidError as error:
         if as_json:
