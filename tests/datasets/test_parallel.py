@@ -1,4 +1,7 @@
 import os
+import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -47,3 +50,18 @@ def test_a_process_that_dies():
 def test_jobs_below_one():
     with pytest.raises(DatasetError, match="0 jobs"):
         run_all(fail, ["x"], jobs=0)
+
+
+def test_processes_end_with_one_that_is_killed(tmp_path):
+    code = """
+import os, signal
+from concurrent.futures import wait
+from unbraid.datasets.parallel import open_pool
+with open_pool(2) as pool:
+    pids = {pool.submit(os.getpid).result() for _ in range(4)}
+    print(*pids, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    answer = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=False, timeout=60)
+    assert answer.returncode == -signal.SIGKILL
+    assert answer.stdout  # run() returned: no process that outlived the call holds its end of the pipe

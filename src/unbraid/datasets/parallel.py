@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
 from typing import TypeVar
 
 from unbraid.errors import DatasetError
 
 Item = TypeVar("Item")
+
+
+def open_pool(n_processes: int) -> ProcessPoolExecutor:
+    """Start processes that end with this one, even if it is killed; the pool's own would wait for ever."""
+    return ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn"), initializer=_follow_parent)
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
 
 
 def run_all(
@@ -43,7 +61,7 @@ def run_all(
             work(item)
             report(done)
         return
-    with ProcessPoolExecutor(n_jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with open_pool(n_jobs) as pool:
         waiting = [pool.submit(work, item) for item in items]
         try:
             for done, future in enumerate(as_completed(waiting), start=1):

@@ -6,10 +6,9 @@ A run that was killed goes on: passes that the file holds are not made again.
 from __future__ import annotations
 
 import functools
-import multiprocessing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Protocol
 
 import torch
 
+from unbraid.datasets.parallel import open_pool
 from unbraid.errors import DatasetError, SettingsError
 from unbraid.evaluation.protocols import Contestant, Evaluation
 from unbraid.evaluation.records import RecordFile
@@ -151,7 +151,7 @@ def _share(
 ) -> tuple[Evaluation, ...]:
     """Examine all units on several processes."""
     work = functools.partial(_examine, examination, entrants, path, max(1, torch.get_num_threads() // n_processes))
-    with ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with open_pool(n_processes) as pool:
         waiting = [pool.submit(work, index) for index in range(n_units)]
         try:
             for done, future in enumerate(as_completed(waiting), start=1):
