@@ -45,7 +45,21 @@ def test_version():
 
 @pytest.mark.parametrize("words", [["separat"], ["--loud"], ["doctor", "--loud"], ["separate"]])
 def test_what_cannot_be_is_exit_code_2(words):
-    assert run(*words).exit_code == 2
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("unbraid: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_wrong_words_are_told_with_what_explains_them():
+    assert run("separate").stderr == "unbraid: missing argument 'FILES': see unbraid separate --help\n"
+    assert "no such option: --loud: see unbraid doctor --help" in run("doctor", "--loud").stderr
+    assert "'nowhere' is neither" in run("evaluate", "nowhere").stderr
+    assert "unbraid: 'aac' is not" not in run("separate", "a.wav", "--format", "aac").stderr
+
+
+def test_no_words_at_all_show_the_help():
+    assert run().stderr.startswith("Usage: unbraid") or run().stdout.startswith("Usage: unbraid")
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,20 @@ from unbraid.cli.teach import teach
 from unbraid.cli.train import train
 from unbraid.errors import UnbraidError
 
+WrongUse: type[Exception] = typer.BadParameter.__mro__[1]  # what the parser raises, by the only name that is public
+
 
 class Door(TyperGroup):
     """The commands in the order in which they are added, and the one place where errors become exit codes."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words before the command; without any, show the help."""
+        if not args:
+            return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except WrongUse as error:
+            raise _refused(error, ctx) from error
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Name the commands as they were added: the everyday ones first."""
@@ -48,9 +59,23 @@ class Door(TyperGroup):
         except UnbraidError as error:
             console.complain(error)
             raise typer.Exit(console.exit_code(error)) from error
+        except WrongUse as error:
+            raise _refused(error, ctx) from error
         except KeyboardInterrupt:
             console.say_stopped()
             raise typer.Exit(console.STOPPED) from None
+
+
+def _refused(error: Any, ctx: Any) -> typer.Exit:
+    """Say on one line what is wrong with the words of the call, and what explains them."""
+    message = error.format_message().replace("Value error, ", "").replace(" Did you", " did you").rstrip(".?")
+    ours = message.removeprefix("Invalid value: ")
+    if ours == message:
+        message = f"{message[:1].lower()}{message[1:]}: see {(error.ctx or ctx).command_path} --help"
+    else:
+        message = ours
+    console.complain(console.UsageError(message))
+    return typer.Exit(console.MISUSED)
 
 
 app = typer.Typer(
