@@ -91,3 +91,8 @@ def test_what_is_no_song(tmp_path):
 def test_notes_that_are_damaged_or_of_another_version(text):
     with pytest.raises(GuideError, match="make it anew"):
         CanvasNote.from_text(text)
+
+
+def test_a_song_of_one_sample_has_a_canvas(tmp_path):
+    pixels, note = draw_canvas(save(tmp_path / "a.wav", noise(1), 44100))
+    assert pixels.shape == (note.n_rows, note.n_columns, 3)

@@ -166,6 +166,8 @@ def hear_frames(reader: AudioReader) -> Iterator[Tensor]:
             yield piece[:, 0 if is_first else 1 : -1]
             held = held[step:]
             is_first = False
+    if not len(held):  # less than a sample at the lower rate
+        held = torch.zeros(1)
     yield hear_mel(held)[:, 0 if is_first else 1 :]
 
 
