@@ -247,7 +247,10 @@ def _place(model: Separator, device: str | torch.device, *, name: str) -> Separa
     try:
         model = model.to(device)
     except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"device {str(device)!r} cannot be used: {str(error).partition(chr(10))[0]}") from error
+        reason = str(error).partition("\n")[0]
+        raise ModelError(
+            f"device {str(device)!r} cannot be used ({reason}): unbraid doctor lists those that can"
+        ) from error
     model.name = name
     return model
 
@@ -300,7 +303,9 @@ def read_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         with safe_open(path, "pt") as file:
             return dict(file.metadata() or {}), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: cannot be read as safetensors ({error})") from error
+        raise ModelError(
+            f"{path}: cannot be read as safetensors ({error}): give a weights file that unbraid wrote"
+        ) from error
 
 
 def save_weights(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from unbraid.errors import DatasetError
+from unbraid.errors import DatasetError, SettingsError
 from unbraid.evaluation.records import Record, RecordFile, SourceScore, finite, mean_of, pass_key, provenance
 
 SOURCE = SourceScore(
@@ -146,3 +146,9 @@ def test_provenance_says_what_a_number_depends_on() -> None:
     assert {"date", "unbraid", "commit", "torch", "python", "processor", "cores", "threads"} <= set(found)
     assert found["processor"]
     assert json.loads(json.dumps(found)) == found
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="cannot make this folder"):
+        RecordFile(tmp_path / "file" / "results.jsonl")

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unbraid.errors import DatasetError
+from unbraid.errors import DatasetError, SettingsError
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,15 @@ class RecordFile:
 
     Raises:
         DatasetError: if the file holds something else.
+        SettingsError: if its folder cannot be made.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"{path.parent}: cannot make this folder ({error.strerror}): give another") from error
         lines = self._read().decode("utf-8", errors="replace").split("\n")
         last = lines.pop()
         found = [self._parse(line, number) for number, line in enumerate(lines, start=1)]

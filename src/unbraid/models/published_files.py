@@ -21,7 +21,7 @@ FILLED = re.compile(r"(^|\.)(defaultdict|AttributeDict)$")  # what a pickle fill
 def read_content(path: Path) -> Any:
     """Read all that a checkpoint holds, if that is tensors and plain values only."""
     if not path.is_file():
-        raise ModelError(f"{path}: no such checkpoint file")
+        raise ModelError(f"{path}: no such checkpoint file: check the path")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -29,7 +29,7 @@ def read_content(path: Path) -> Any:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).partition("\n")[0][:120]
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0][:120]
         raise ModelError(
             f"{path}: not a checkpoint of tensors only ({reason}): give the authors' .pth or .ckpt"
         ) from error
