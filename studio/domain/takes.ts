@@ -1,13 +1,5 @@
 /** Takes: what was asked for and what came of it, in order; two of them may be compared. */
 
-export type TakeState = "queued" | "running" | "done" | "failed" | "canceled";
-
-export interface NamedTake {
-  readonly id: string;
-  readonly number: number;
-  readonly state: TakeState;
-}
-
 /** Which take is heard, and with which it is compared. */
 export interface Comparison {
   readonly current: string | null;

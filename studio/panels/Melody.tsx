@@ -25,10 +25,6 @@ const perMinute = signal(100);
 const late = signal(Number(localStorage.getItem("unbraid.late") ?? 0)); // milliseconds
 const QUIET_DB = -45;
 
-export function isRecording(): boolean {
-  return state.value !== "idle";
-}
-
 export async function toggleRecording(): Promise<void> {
   if (state.value === "starting" || !offers("Mimicry") || duration.value <= 0) return;
   if (state.value === "recording") return finish();

@@ -3,7 +3,7 @@
 import { addSongs } from "./actions.ts";
 import { openSession, newSession, renameSession, removeSession } from "./session.ts";
 import { sessionAddress } from "../api/client.ts";
-import { clock, fitAll, fitRange, zoomed } from "../domain/time.ts";
+import { clock, fitAll, zoomed } from "../domain/time.ts";
 import {
   connected,
   duration,
@@ -27,7 +27,7 @@ import { signal } from "@preact/signals";
 
 const menuOpen = signal(false);
 
-export function zoom(factor: number): void {
+function zoom(factor: number): void {
   const inView =
     playhead.value >= view.value.start &&
     playhead.value <= view.value.start + view.value.width * view.value.secondsPerPixel;
@@ -35,19 +35,8 @@ export function zoom(factor: number): void {
   view.value = zoomed(view.value, factor, anchor, duration.value);
 }
 
-export function zoomAll(): void {
+function zoomAll(): void {
   view.value = fitAll(duration.value, view.value.width);
-}
-
-export function zoomRegion(): void {
-  if (!region.value) return;
-  const margin = (region.value.stop - region.value.start) * 0.04;
-  view.value = fitRange(
-    view.value,
-    Math.max(0, region.value.start - margin),
-    region.value.stop + margin,
-    duration.value,
-  );
 }
 
 export function TopBar() {

@@ -4,7 +4,7 @@ import { computed, signal } from "@preact/signals";
 import type { About, FileInfo, ModelInfo, SessionSummary, TakeInfo } from "../api/types.ts";
 import type { MidiTrack } from "../domain/midi.ts";
 import { type Kind, type Model, accepts } from "../domain/models.ts";
-import { type Draft, NO_DRAFT, type Target, kindsOf, takerOf } from "../domain/request.ts";
+import { type Draft, NO_DRAFT, type Target, takerOf } from "../domain/request.ts";
 import { type Comparison, NOTHING, heard } from "../domain/takes.ts";
 import { type Viewport, fitAll } from "../domain/time.ts";
 import type { LaneState, Region } from "../domain/transport.ts";
@@ -128,7 +128,6 @@ export function offers(kind: Kind): boolean {
 export const target = computed<Target | null>(
   () => draft.value.targets.find((one) => one.id === activeTarget.value) ?? null,
 );
-export const pointed = computed(() => draft.value.targets.filter((one) => kindsOf(one).length > 0));
 
 export const heardTake = computed<TakeInfo | null>(
   () => takes.value.find((one) => one.id === heard(comparison.value)) ?? null,
