@@ -63,3 +63,16 @@ def test_what_cannot_be_compared_is_told(results: Path) -> None:
     found = CliRunner().invoke(app, ["compare", str(results / "0"), str(results / "nothing")])
     assert found.exit_code != 0
     assert "there are no results" in found.output
+
+
+def test_what_cannot_be_asked_for_is_exit_code_2(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    pair = ["compare", str(results / "0"), str(results / "1")]
+    for words, told in (
+        (["--out", str(tmp_path / "file" / "page.md")], "cannot be written"),
+        (["--first", "nobody"], "no records of nobody"),
+    ):
+        found = CliRunner().invoke(app, [*pair, *words, "--json"])
+        assert found.exit_code == 2
+        assert told in json.loads(found.stdout)["error"]["message"]
+        assert len(found.stderr.splitlines()) == 1

@@ -53,7 +53,7 @@ def test_show_prints_the_tree_and_the_citation(name):
 
 def test_a_name_that_is_not_there_is_answered_with_the_nearest():
     result = run("show", "musdb18hq")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "did you mean musdb18-hq?" in result.stderr
     assert "use one of musdb18, " in run("show", "zzzz").stderr
 
@@ -93,3 +93,9 @@ def test_a_folder_that_is_another_is_one_line_on_stderr(tmp_path):
 def test_the_help_does_not_wait_for_torch():
     code = "import sys, unbraid.cli.datasets; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_check_that_cannot_begin_is_json_too(tmp_path):
+    result = run("check", "musdb18-hq", str(tmp_path), "--json")
+    assert result.exit_code == 1
+    assert "is not MUSDB18-HQ" in json.loads(result.stdout)["error"]["message"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from unbraid.errors import DatasetError
+from unbraid.errors import DatasetError, SettingsError
 from unbraid.evaluation.comparison import Side, compare, comparison_document, read_side, score_of, write_comparison
 from unbraid.evaluation.records import Record, RecordFile, SourceScore
 
@@ -87,10 +87,10 @@ def test_a_file_with_several_models_needs_a_name(make: Make, tmp_path: Path) -> 
     records.append([make("1", "vocals", 1.0)])
     assert read_side(tmp_path).title == "a"
     records.append([make("1", "vocals", 2.0, model="b")])
-    with pytest.raises(DatasetError, match="records of a, b: say whose"):
+    with pytest.raises(SettingsError, match="records of a, b: say whose"):
         read_side(tmp_path)
     assert [one.si_sdr for one in read_side(tmp_path / "results.jsonl", model="b").records] == [2.0]
-    with pytest.raises(DatasetError, match="no records of c"):
+    with pytest.raises(SettingsError, match="no records of c"):
         read_side(tmp_path, model="c")
     with pytest.raises(DatasetError, match="there are no results"):
         read_side(tmp_path / "nowhere")

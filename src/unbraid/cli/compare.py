@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from unbraid.cli import console
+from unbraid.cli.console import UsageError
+from unbraid.errors import UnbraidError
 
 
 def compare(
@@ -29,12 +31,24 @@ def compare(
     from unbraid.evaluation.comparison import compare as compare_sides
     from unbraid.evaluation.comparison import comparison_document, read_side, write_comparison
 
-    found = compare_sides(read_side(a, model=first), read_side(b, model=second), score=score)
-    page = write_comparison(found, count=tracks)
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page, encoding="utf-8")
+    try:
+        found = compare_sides(read_side(a, model=first), read_side(b, model=second), score=score)
+        page = write_comparison(found, count=tracks)
+        if out is not None:
+            _write(page, out)
+    except UnbraidError as error:
+        if as_json:
+            console.emit(console.error_document(error))
+        raise
     if as_json:
         console.emit(dict(comparison_document(found, count=tracks)))
     else:
         typer.echo(page, nl=False)
+
+
+def _write(page: str, out: Path) -> None:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be written ({error.strerror}): choose another place") from error

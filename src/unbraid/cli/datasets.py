@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unbraid.cli import console
+from unbraid.cli.console import UsageError
+from unbraid.errors import DatasetError, UnbraidError
 
 if TYPE_CHECKING:
     from unbraid.datasets.public.dataset import Dataset
@@ -40,9 +42,7 @@ def list_all(
 @datasets.command()
 def show(name: Annotated[str, typer.Argument(help="Name of a dataset, as the list has it.")]) -> None:
     """Print how the files of a dataset should lie, its splits, its license, and the paper to cite."""
-    from unbraid.datasets.public.catalog import find
-
-    dataset = find(name)
+    dataset = _named(name)
     typer.echo(f"{dataset.name}  {dataset.title}")
     typer.echo(f"  {dataset.url}")
     typer.echo(f"  license: {dataset.licence}")
@@ -62,10 +62,13 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with all faults.")] = False,
 ) -> None:
     """Tell what is missing or damaged in a dataset and how that is cured; exit code 1 if anything is."""
-    from unbraid.datasets.public.catalog import find
-
-    dataset = find(name)
-    faults = dataset.check(root)
+    try:
+        dataset = _named(name)
+        faults = dataset.check(root)
+    except UnbraidError as error:
+        if as_json:
+            console.emit(console.error_document(error))
+        raise
     if as_json:
         console.emit({"dataset": dataset.name, "root": str(root), "faults": [asdict(fault) for fault in faults]})
     else:
@@ -77,6 +80,15 @@ def check(
         typer.echo(console.printable(f"{dataset.title} in {root}: {told}"))
     if faults:
         raise typer.Exit(console.FAILED)
+
+
+def _named(name: str) -> Dataset:
+    from unbraid.datasets.public.catalog import find
+
+    try:
+        return find(name)
+    except DatasetError as error:
+        raise UsageError(str(error)) from error
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unbraid.errors import DatasetError
+from unbraid.errors import DatasetError, SettingsError
 from unbraid.evaluation.pointed_records import PointedFile
 from unbraid.evaluation.records import Record, mean_of
 from unbraid.evaluation.report import Mean, bootstrap_mean, row_of
@@ -103,7 +103,8 @@ def read_side(path: Path, *, model: str | None = None) -> Side:
         model: whose records; may be left out where there is only one.
 
     Raises:
-        DatasetError: if there is no such file, model or record, or several models and none is named.
+        DatasetError: if there is no such file, or no record in it.
+        SettingsError: if there is no such model, or there are several and none is named.
     """
     file = path / RESULTS if path.is_dir() else path
     if not file.is_file():
@@ -113,10 +114,10 @@ def read_side(path: Path, *, model: str | None = None) -> Side:
     if not models:
         raise DatasetError(f"{file} holds no finished records: run unbraid evaluate again, it goes on")
     if model is None and len(models) > 1:
-        raise DatasetError(f"{file} holds records of {', '.join(models)}: say whose with --first and --second")
+        raise SettingsError(f"{file} holds records of {', '.join(models)}: say whose with --first and --second")
     chosen = model or models[0]
     if chosen not in models:
-        raise DatasetError(f"{file} holds no records of {chosen}, only of {', '.join(models)}")
+        raise SettingsError(f"{file} holds no records of {chosen}, only of {', '.join(models)}")
     return Side(chosen, tuple(record for record in records if record.model == chosen))
 
 
