@@ -104,3 +104,11 @@ def test_a_key_that_is_none(run, tmp_path):
     result = run("--analyze", tmp_path / "x.json", tmp_path / "x.json")
     assert result.exit_code == 1
     assert "is not a key of a listening test" in result.stderr
+
+
+def test_a_taken_place_is_told_before_any_work(run, tmp_path):
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "mine.txt").touch()
+    told = run("--data", tmp_path / "nowhere", "-m", "nobody", "-o", tmp_path / "test")
+    assert told.exit_code == 1
+    assert "is there already" in told.stderr

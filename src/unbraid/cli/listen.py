@@ -67,10 +67,11 @@ def listen(  # noqa: PLR0913 - one parameter per option
         raise UsageError("--keep-all is about answers: give --analyze KEY, too")
     if bool(places) == bool(data) or bool(model) != bool(data):
         raise UsageError("give folders of trials, or --data ROOT and the models that are compared, each with -m")
-    from unbraid.listening.questionnaire import PARTS, write_test
+    from unbraid.listening.questionnaire import PARTS, check_place, write_test
     from unbraid.listening.stimuli import make_stimuli
 
     folder = out or Path("listening")
+    check_place(folder)
     with ProgressLine(2, quiet=quiet or as_json) as line, TemporaryDirectory() as made:
         line.begin("trials")
         found = _find(places or [], data, model or [], Path(made), _Choice(trials, seed), line)

@@ -72,6 +72,19 @@ class Written:
     n_pages: int
 
 
+def check_place(folder: Path) -> Path:
+    """Return where the key of a test in this folder goes, before there is any work.
+
+    Raises:
+        DatasetError: if there is something in either place already.
+    """
+    key = folder.with_name(f"{folder.name}.{KEY}")
+    for place in (folder, key):
+        if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+            raise DatasetError(f"{place}: is there already: choose another folder, or remove it")
+    return key
+
+
 def write_test(
     trials: Sequence[Stimuli], folder: Path, *, title: str = "Listening test", parts: Sequence[Part], seed: int = 0
 ) -> Written:
@@ -91,10 +104,7 @@ def write_test(
     """
     if not trials or not parts:
         raise DatasetError("a listening test needs at least one trial and one part")
-    key = folder.with_name(f"{folder.name}.{KEY}")
-    for place in (folder, key):
-        if place.exists() and not (place.is_dir() and not any(place.iterdir())):
-            raise DatasetError(f"{place}: is there already: choose another folder, or remove it")
+    key = check_place(folder)
     draft = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
     try:
