@@ -104,6 +104,16 @@ def test_a_replay_hides_only_what_will_be_heard(songs: Path, weights: Path, tmp_
     assert replay.find(records[-1].key)
 
 
+def test_silence_does_not_flatten_the_plots(songs: Path, weights: Path, tmp_path: Path) -> None:
+    examination, entrants = FolderExamination(Choice(data=songs)), Entrants((str(weights), "silence"))
+    path = tmp_path / "results.jsonl"
+    run = run_examination(examination, entrants, path)
+    page = publish(examination, entrants, run, path, cases=0)[1].read_text(encoding="utf-8")
+    assert "silence: median" not in page
+    assert ">-100<" not in page
+    assert "<td>silence</td>" in page
+
+
 def test_pages_and_sounds_lie_beside_the_records(songs: Path, weights: Path, tmp_path: Path) -> None:
     examination, entrants = FolderExamination(Choice(data=songs)), Entrants((str(weights),))
     path = tmp_path / "results.jsonl"

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from unbraid.evaluation.cases import Case, write_sounds
 from unbraid.evaluation.comparison import score_of
 from unbraid.evaluation.drawing import Bars, Boxes, bar_chart, box_plot
+from unbraid.evaluation.metrics import SI_SDR_LIMIT_DB
 from unbraid.evaluation.records import Record
 from unbraid.evaluation.report import bootstrap_mean, distinct_values
 from unbraid.evaluation.spectrogram import hear_levels, paint_spectrogram
@@ -25,6 +26,7 @@ UNITS = {
 }
 SHOWN = {"mixture": "mixture", "truth": "true source", "answer": "answer"}
 MAX_FIGURES = 40
+FLOOR_DB = -SI_SDR_LIMIT_DB
 
 Marks = Callable[[str, str, str], dict[str, float]]
 """From a set of items, a mode and a target to published values, by the name of their row."""
@@ -97,18 +99,25 @@ def _figures(records: Sequence[Record], score: str, marks: Marks) -> str:
         return ""
     note = (
         f"<p>{escape(unit)}. Boxes: quartiles, median, whiskers to 1.5 of their distance. Bars: means with 95 % "
-        "bootstrap intervals over items; diamonds are published values.</p>"
+        "bootstrap intervals over items; diamonds are published values. "
+        "What is always at the limit, such as silence, is left out.</p>"
     )
     return "<h2>Plots</h2>\n" + "\n".join([note, *drawn])
 
 
 def _by_target(records: Sequence[Record], score: str) -> dict[str, dict[str, list[float]]]:
+    """Gather values by target and model, without those of silence: the limit would flatten all others."""
     found: dict[str, dict[str, list[float]]] = {}
     for record in records:
         value = score_of(record, score)
         if value is not None:
             found.setdefault(record.prompt, {}).setdefault(record.model, []).append(value)
-    return found
+    if score != "si_sdr":
+        return found
+    limited = {
+        target: {name: one for name, one in series.items() if max(one) > FLOOR_DB} for target, series in found.items()
+    }
+    return {target: series for target, series in limited.items() if series}
 
 
 def _case(case: Case, number: int, folder: Path, score: str) -> str:
