@@ -27,7 +27,7 @@ from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
 from unbraid.models.guidesep import Guidesep
 from unbraid.models.guidesep_network import GuidesepConfig
 from unbraid.models.instglow import Instglow, InstglowConfig, combine
-from unbraid.models.instglow_search import SearchConfig
+from unbraid.models.instglow_search import SEARCHES
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.lasaft_network import LABELS, LasaftConfig
 from unbraid.models.queries import SUFFIX, add_query, load_query
@@ -225,7 +225,7 @@ def load_model(
         raise ModelError(f"{name_or_path} takes no priors: leave them out, or use {PRIOR_SYSTEM}")
     if str(name_or_path) == PRIOR_SYSTEM:
         found = [cast(Instglow, read_weights(prior.path)) for prior in find_priors(priors)]
-        return _place(combine(found, search_config=SearchConfig()), device, name=PRIOR_SYSTEM)
+        return _place(combine(found, search_config=SEARCHES["default"]), device, name=PRIOR_SYSTEM)
     if entry is None and path.suffix == SUFFIX:
         return _load_taught(path, device=device)
     if entry is not None:

@@ -108,6 +108,8 @@ def test_a_label_is_one_of_the_stems():
         (["--priors", "vocals,slow.safetensors"], "'vocals' and 'slow' hear different spectrograms"),
         (["--priors", "vocals,drums", "-m", "tuss-small"], "tuss-small takes no priors"),
         (["--priors", "vocals,drums", "--label", "kazoo"], "unknown label 'kazoo'"),
+        (["--priors", "vocals,drums", "--search", "magic"], "there is no such search, only default, mle"),
+        (["-m", "tuss-small", "--task", "music", "--search", "mle"], "tuss-small has none"),
         (["--priors", "vocals,drums", "--example", "song.wav"], "instglow takes Label, not Examples"),
     ],
 )
@@ -134,3 +136,13 @@ def test_bad_files_are_not_added():
     assert "already" in call("priors", "add", "kazoo.safetensors").stderr
     assert call("priors", "remove", "theremin").exit_code == 2
     assert not Path("library/priors/broken.safetensors").exists()
+
+
+def test_the_search_of_the_paper_is_another_one():
+    add("vocals", "drums")
+    stems = {}
+    for search in ("default", "mle"):
+        result = call("separate", "song.wav", "--priors", "vocals,drums", "--search", search, "-o", search, "--quiet")
+        assert result.exit_code == 0, result.stderr
+        stems[search] = Path(search, "song", "vocals.wav").read_bytes()
+    assert stems["default"] != stems["mle"]

@@ -22,6 +22,7 @@ from unbraid.models.instglow import (
     Memory,
     combine,
     preset,
+    rivals,
     share,
     widen,
     with_phase,
@@ -321,3 +322,31 @@ def test_phases_are_those_of_the_mixture():
     answered = with_phase(sources, spectrogram)
     assert answered.flatten().tolist() == [3j, 0, 0]
     assert with_phase(sources, spectrogram, clamp=False).flatten().tolist() == [3j, -1, 0]
+
+
+def test_a_wide_prior_and_the_narrow_ones_within_it_never_claim_one_sound() -> None:
+    names = ("vocals", "drums", "other", "guitar", "piano", "kazoo")
+    assert rivals(names, ["vocals"]) == ("vocals", "drums", "other", "kazoo")
+    assert rivals(names, ["other", "kazoo"]) == ("vocals", "drums", "other", "kazoo")
+    assert rivals(names, ["guitar"]) == ("vocals", "drums", "guitar", "piano", "kazoo")
+    assert rivals(names, ["other", "piano"]) == ("vocals", "drums", "other", "piano", "kazoo")
+    assert rivals(("guitar", "piano"), ["guitar"]) == ("guitar", "piano")
+
+
+def test_only_priors_that_take_part_are_searched_with() -> None:
+    config = InstglowConfig(names=("guitar", "vocals", "other"), priors=3 * (PRIORS["debug"],))
+    torch.manual_seed(0)
+    model = Instglow(config).eval()
+    pair = combine(
+        [Instglow(replace(config, names=(name,), priors=(PRIORS["debug"],))) for name in ("vocals", "other")]
+    )
+    for mine, theirs in zip(list(model.priors)[1:], pair.priors, strict=True):
+        theirs.load_state_dict(mine.state_dict())
+    mixture = torch.rand(1, 1, 2000) - 0.5
+    asked = [Target("vocals", (Label("vocals"),))]
+    three, two = (one(mixture, one.condition(asked)).stems for one in (model, pair))
+    assert torch.equal(three, two)
+    assert model.condition(asked).priors == ("vocals", "other")
+    guitar = model.condition([Target("guitar", (Label("guitar"),))])
+    assert guitar.priors == ("guitar", "vocals")
+    assert guitar.indices == (0,)

@@ -38,6 +38,10 @@ PriorsOption = Annotated[
         metavar="LIST", help="Separate with these priors alone (see `unbraid priors`): sources or files, with commas."
     ),
 ]
+SearchOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="How priors search: default, or as published: mle, mle-slow, map, map-latent."),
+]
 TargetOption = Annotated[
     Words, typer.Option(metavar="NAME", help="Begin a target: the guides that follow point at it.")
 ]
@@ -113,11 +117,12 @@ TemplateOption = Annotated[
 
 @dataclass(frozen=True)
 class Loading:
-    """How a model is loaded: where to, in which channel mode, and of which priors, where it takes either."""
+    """How a model is loaded: where to, in which channel mode, of which priors and how they search, where it can be."""
 
     device: str
     channel_mode: str | None
     priors: list[str] | None
+    search: str | None
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,7 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
     target: TargetOption = None,
     model: ModelOption = None,
     priors: PriorsOption = None,
+    search: SearchOption = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the stems.")] = Path("separated"),
     container: ContainerOption = None,
     depth: DepthOption = None,
@@ -189,7 +195,7 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
             model_name=model or ("instglow" if named_priors else None),
         )
         check_places(inputs, options.name_template)
-        job = _prepare(request, taught or (), out, options, Loading(device, channel_mode, named_priors))
+        job = _prepare(request, taught or (), out, options, Loading(device, channel_mode, named_priors, search))
     except UnbraidError as error:
         if as_json:
             console.emit(console.error_document(error))
@@ -289,7 +295,20 @@ def _load(name: str, loading: Loading) -> Separator:
         if not isinstance(model, Tuss):
             raise UsageError(f"--channel-mode is for TUSS models, and {name} is none: leave it out")
         model.config = replace(model.config, channel_mode=loading.channel_mode)
+    if loading.search is not None:
+        _set_search(model, loading.search, name)
     return model
+
+
+def _set_search(model: Separator, search: str, name: str) -> None:
+    from unbraid.models.instglow import Instglow
+    from unbraid.models.instglow_search import SEARCHES
+
+    if not isinstance(model, Instglow):
+        raise UsageError(f"--search is for priors, and {name} has none: leave it out, or use -m instglow")
+    if search not in SEARCHES:
+        raise UsageError(f"--search {search}: there is no such search, only {', '.join(SEARCHES)}")
+    model.config = replace(model.config, search=SEARCHES[search])
 
 
 def _pick_device(name: str) -> str:

@@ -28,6 +28,8 @@ from unbraid.models.separator import Condition, Estimates, Separator
 BAND = 2  # the mixture's rate in multiples of the priors'
 EPS = 1e-8
 RESIDUAL = "residual"
+WITHIN = {"other": ("guitar", "piano", "strings", "keyboards", "synthesizer", "organ", "brass", "woodwinds")}
+"""Sources that a prior of a wider one stands for already, by its name."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +115,14 @@ class Memory:
 
 @dataclass(frozen=True, eq=False)
 class InstglowCondition:
-    """The targets of one track: names of the outputs, and which prior each of them is of.
+    """The targets of one track: names of the outputs, which priors take part, and which of these each output is of.
 
     Windows come in order, and each begins with what was found at the end of the one before. One whose beginning (in
     seconds) is not known neither begins so nor is remembered.
     """
 
     names: tuple[str, ...]
+    priors: tuple[str, ...]
     indices: tuple[int, ...]
     groups: tuple[tuple[int, ...], ...] = ()
     memory: Memory = field(default_factory=Memory)
@@ -134,7 +137,8 @@ class InstglowCondition:
 class Instglow(Separator):
     """The separator: windows of any channels in, stems out; inside, magnitudes of the channels' mean at half the rate.
 
-    All priors take part, whichever sources are asked for. Nothing is normalized: the priors know how loud their sources
+    All priors take part, whichever sources are asked for, but for those that would claim a sound twice (`rivals`).
+    Nothing is normalized: the priors know how loud their sources
     are. A window of pure silence is answered with silence. Accompaniment is a prior of its own, or the sum of the stems
     that are not vocals.
 
@@ -173,17 +177,19 @@ class Instglow(Separator):
         Raises:
             GuideError: if a label is unknown or asked for twice, or a guide is of another kind.
         """
-        indices: list[int] = []
+        labels: list[str] = []
         for target in targets:
             if len(target.guides) != 1 or not isinstance(target.guides[0], Label):
                 raise GuideError(f"target {target.name!r}: this model takes one label for each target")
             label = target.guides[0].name
             if label not in self.vocabulary:
                 raise GuideError(f"unknown label {label!r}: this model has priors of {' '.join(self.vocabulary)}")
-            if self.vocabulary.index(label) in indices:
+            if label in labels:
                 raise GuideError(f"label {label!r} is asked for twice: ask once")
-            indices.append(self.vocabulary.index(label))
-        return InstglowCondition(tuple(target.name for target in targets), tuple(indices))
+            labels.append(label)
+        priors = rivals(self.config.names, labels)
+        indices = tuple(len(priors) if label == RESIDUAL else priors.index(label) for label in labels)
+        return InstglowCondition(tuple(target.name for target in targets), priors, indices)
 
     def forward(self, mixture: Tensor, condition: Condition) -> Estimates:
         """Separate windows ``[B, C, N]`` into ``[B, S, C, N]``."""
@@ -193,7 +199,8 @@ class Instglow(Separator):
             return Estimates(mixture.new_zeros(len(mixture), len(condition.indices), *mixture.shape[1:]), None)
         spectrogram = self.stft(functional.pad(mixture.float(), (0, self._spare(n_samples))))  # [B, C, G, T]
         magnitude = spectrogram.mean(dim=1).abs()[:, : shape.n_bins] / BAND
-        found = self.search(magnitude, start=self._recall(condition, magnitude), watch=self.watch)
+        start = self._recall(condition, magnitude)
+        found = self.search(magnitude, priors=condition.priors, start=start, watch=self.watch)
         if condition.start is not None and len(mixture) == 1:
             condition.memory.keep(condition.start, found.latents)
         shares = self.share(found, magnitude)
@@ -205,7 +212,7 @@ class Instglow(Separator):
         """Return the part ``[B, S, F, T]``, 0 to 1, of each source in every bin of magnitudes ``[B, F, T]``."""
         config, n_bins = self.config.search, magnitude.shape[1]
         shares = share(found.anchored(config.anchor)[:, :, :n_bins], exponent=config.exponent)
-        if self.config.residual or len(self.config.names) == 1:
+        if self.config.residual or found.sources.shape[1] == 1:
             shares = shares * share(found.sources[:, :, :n_bins], mixture=magnitude).sum(dim=1, keepdim=True)
         return shares
 
@@ -213,17 +220,20 @@ class Instglow(Separator):
         self,
         magnitude: Tensor,
         *,
+        priors: Sequence[str] | None = None,
         start: Tensor | None = None,
         generator: torch.Generator | None = None,
         watch: Watcher | None = None,
     ) -> Found:
         """Do `instglow_search.search` for magnitudes ``[B, F, T]`` at the priors' rate and level.
 
-        Without a generator, what is drawn is the same every time.
+        Without names of priors all of them take part. Without a generator, what is drawn is the same every time.
         """
         if generator is None:
             generator = torch.Generator().manual_seed(0)
-        return search(self.by_name, magnitude, config=self.config.search, start=start, generator=generator, watch=watch)
+        known = self.by_name
+        taking_part = known if priors is None else {name: known[name] for name in priors}
+        return search(taking_part, magnitude, config=self.config.search, start=start, generator=generator, watch=watch)
 
     def _recall(self, condition: InstglowCondition, magnitude: Tensor) -> Tensor | None:
         """Return what the search of one window begins with, if its place in the track is known."""
@@ -231,7 +241,7 @@ class Instglow(Separator):
             return None
         shape, spread = self.config.priors[0], self.config.search.spread
         fresh = spread * torch.randn(
-            1, len(self.config.names), shape.n_channels, magnitude.shape[-1], generator=torch.Generator().manual_seed(0)
+            1, len(condition.priors), shape.n_channels, magnitude.shape[-1], generator=torch.Generator().manual_seed(0)
         )
         return condition.memory.recall(condition.start, fresh.to(magnitude), self.sample_rate / self.stft.hop_length)
 
@@ -241,6 +251,28 @@ class Instglow(Separator):
         n_frames = max(-(-n_samples // hop), self.stft.n_fft // hop) + 1
         n_whole: int = n_frames + (-n_frames) % n_squeeze
         return (n_whole - 1) * hop - n_samples
+
+
+def rivals(known: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
+    """Return which of the known priors search together when some of them are asked for.
+
+    A prior of a wider source (``other``) and those of sources within it (``guitar``) would claim the same sound. The
+    wider one takes part unless only narrower ones are asked for; those take part if they are asked for, or all of them
+    instead of the wider one.
+
+    Example:
+        >>> rivals(("vocals", "other", "guitar", "piano"), ["vocals"])
+        ('vocals', 'other')
+        >>> rivals(("vocals", "other", "guitar", "piano"), ["guitar"])
+        ('vocals', 'guitar', 'piano')
+    """
+    left_out: set[str] = set()
+    for wide, narrow in WITHIN.items():
+        if wide in known and wide not in asked and any(name in asked for name in narrow):
+            left_out.add(wide)
+        elif wide in known:
+            left_out.update(name for name in narrow if name not in asked)
+    return tuple(name for name in known if name not in left_out)
 
 
 def combine(separators: Sequence[Instglow], *, search_config: SearchConfig | None = None) -> Instglow:
