@@ -45,24 +45,23 @@ class Way(NamedTuple):
 
 
 MLE, DEFAULT = SEARCHES["mle"], SEARCHES["default"]
+QUICK = replace(DEFAULT, learning_rate=0.05, slowing=0.0, n_iterations=20, power=0.5)
 WAYS: dict[str, Way] = {
     **{name: Way(search) for name, search in SEARCHES.items()},
-    "mle, shared by roots": Way(replace(MLE, exponent=0.5)),
-    "mle, until flat": Way(replace(MLE, tolerance=1e-3)),
-    "mle, larger steps": Way(replace(MLE, learning_rate=0.05, slowing=0.0, n_iterations=40)),
-    "mle, larger steps, roots": Way(replace(MLE, learning_rate=0.05, slowing=0.0, n_iterations=40, exponent=0.5)),
     "default, bf16": Way(DEFAULT, "bf16"),
     "default, until flat": Way(replace(DEFAULT, tolerance=1e-3)),
-    "default, 10 iterations": Way(replace(DEFAULT, n_iterations=10)),
-    "default, 40 iterations": Way(replace(DEFAULT, n_iterations=40)),
-    "default, no anchor": Way(replace(DEFAULT, anchor=0.0)),
-    "default, expected alone": Way(replace(DEFAULT, anchor=1.0)),
     "default, exponent 0.3": Way(replace(DEFAULT, exponent=0.3)),
-    "default, exponent 1": Way(replace(DEFAULT, exponent=1.0)),
     "default, exponent 2": Way(replace(DEFAULT, exponent=2.0)),
-    "default, magnitudes as they are": Way(replace(DEFAULT, power=1.0)),
+    "default, anchored": Way(replace(DEFAULT, anchor=0.5)),
+    "expected alone": Way(replace(DEFAULT, anchor=1.0)),
+    "default, roots compared": Way(replace(DEFAULT, power=0.5)),
+    "default, steps of 0.02": Way(replace(DEFAULT, learning_rate=0.02, slowing=0.0, n_iterations=80)),
+    "default, steps of 0.05": Way(replace(DEFAULT, learning_rate=0.05, slowing=0.0, n_iterations=40)),
+    "quick": Way(QUICK),
+    "quick, anchored": Way(replace(QUICK, anchor=0.5)),
+    "quick, exponent 1": Way(replace(QUICK, exponent=1.0)),
     "default, prior in latent space": Way(replace(DEFAULT, prior_weight=0.03)),
-    "default, prior in data space": Way(replace(DEFAULT, prior_weight=0.003, space="data")),
+    "default, prior in data space": Way(replace(DEFAULT, prior_weight=0.001, space="data", spread=0.1)),
     "default, masked": Way(replace(DEFAULT, masked=True)),
 }
 
