@@ -1,6 +1,8 @@
 """The report to paste into a bug."""
 
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,7 +21,7 @@ def report():
 def test_what_is_there(report):
     assert report["versions"]["unbraid"] == unbraid.__version__
     assert report["versions"]["torch"] == torch.__version__
-    assert {"mido", "matplotlib", "pillow"} <= set(report["versions"])
+    assert {"mido", "matplotlib", "pillow", "fastapi", "scikit-learn", "pystoi"} <= set(report["versions"])
     assert report["machine"]["cores"] >= report["machine"]["usable cores"] >= 1
     assert report["devices"]["cpu"] is True
     assert len(report["devices"]["cuda"]) == torch.cuda.device_count()
@@ -51,6 +53,9 @@ def test_a_bare_machine_is_told_what_is_missing_and_how_to_get_it(monkeypatch):
     missing = {line["what"]: line["cure"] for line in report["missing"]}
     assert {"av", "lightning-fabric", "matplotlib", "fluidsynth", "soundfont", "espeak-ng"} <= set(missing)
     assert "unbraid[video]" in missing["av"]
+    assert all("unbraid[studio]" in missing[name] for name in ("fastapi", "uvicorn", "pydantic"))
+    assert all("unbraid[references]" in missing[name] for name in ("librosa", "scikit-learn"))
+    assert all("unbraid[perceptual]" in missing[name] for name in ("pesq", "pystoi"))
     assert all(missing.values())
     text = CliRunner().invoke(app, ["doctor"]).stdout
     assert "not found" in text
@@ -61,7 +66,15 @@ def missing_package(name):
     raise doctor.metadata.PackageNotFoundError(name)
 
 
-def test_a_complete_machine_misses_nothing():
+def test_every_extra_for_users_is_looked_for():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = {word.partition(">")[0] for name, words in extras.items() if name != "test" for word in words}
+    assert wanted <= set(doctor.OPTIONAL)
+
+
+def test_a_complete_machine_misses_nothing(monkeypatch):
+    monkeypatch.setattr(doctor.util, "find_spec", lambda name: name)
     tools = {"espeak-ng": "x", "fluidsynth": "x", "tinysoundfont": False, "soundfont": "x"}
     codecs = {"ffmpeg (PyAV)": "62", "writes": ["wav", "mp3"]}
     assert doctor._missing(tools, codecs) == []

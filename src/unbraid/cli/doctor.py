@@ -16,7 +16,14 @@ import typer
 from unbraid.cli import console
 
 REQUIRED = ("torch", "numpy", "soundfile", "soxr", "safetensors", "typer", "rich")
-OPTIONAL = ("av", "lightning-fabric", "mido", "matplotlib", "pillow")
+STUDIO = ("fastapi", "uvicorn", "pydantic")
+MEASURING = {  # packages of `unbraid evaluate`: the module, what for, and the extra that has it
+    "librosa": ("librosa", "published methods to compare with", "references"),
+    "scikit-learn": ("sklearn", "published methods to compare with", "references"),
+    "pesq": ("pesq", "PESQ of speech", "perceptual"),
+    "pystoi": ("pystoi", "STOI of speech", "perceptual"),
+}
+OPTIONAL = ("av", "lightning-fabric", "mido", "matplotlib", "pillow", *STUDIO, *MEASURING)
 CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16", "asimd", "bf16", "sve")
 WRITTEN = {"WAV": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}
 
@@ -168,6 +175,11 @@ def _missing(tools: dict[str, Any], codecs: dict[str, Any]) -> list[Missing]:
             Missing("lightning-fabric", "unbraid train", "pip install 'unbraid[train]'"),
         ),
         (util.find_spec("matplotlib"), Missing("matplotlib", "unbraid explain", "pip install 'unbraid[plot]'")),
+        *((util.find_spec(name), Missing(name, "unbraid studio", "pip install 'unbraid[studio]'")) for name in STUDIO),
+        *(
+            (util.find_spec(module), Missing(name, f"unbraid evaluate, {use}", f"pip install 'unbraid[{extra}]'"))
+            for name, (module, use, extra) in MEASURING.items()
+        ),
         (
             tools["fluidsynth"] or tools["tinysoundfont"],
             Missing("fluidsynth", "unbraid render with a SoundFont", f"{apt} fluidsynth, or pip install tinysoundfont"),
