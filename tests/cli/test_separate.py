@@ -282,7 +282,7 @@ class Listener(Separator):
 
 @pytest.fixture
 def listen(desk, monkeypatch):
-    monkeypatch.setattr("unbraid.zoo.load_model", lambda name, device: Listener())
+    monkeypatch.setattr("unbraid.zoo.load_model", lambda name, device, priors: Listener())
     for name, peak in {"riff": 0.5, "riff two": 0.25, "singer": 0.125}.items():
         write_audio(f"{name}.wav", Audio(torch.full((1, 2000), peak), 16000), encoding=Encoding("wav", "16"))
 
@@ -384,7 +384,7 @@ def silent(path):
 )
 @pytest.mark.parametrize("side", ["--example", "--not"])
 def test_bad_examples_are_refused_before_the_model_is_loaded(listen, monkeypatch, make, hint, side):
-    monkeypatch.setattr("unbraid.zoo.load_model", lambda name, device: pytest.fail("loaded"))
+    monkeypatch.setattr("unbraid.zoo.load_model", lambda name, device, priors: pytest.fail("loaded"))
     make("bad.wav")
     result = listen("song.wav", "--example", "riff.wav", side, "bad.wav", "--json")
     assert result.exit_code == 2
