@@ -141,3 +141,15 @@ def test_left_alone_a_model_that_listens_learns_it(desk):
 
 def test_the_number_of_steps_is_the_same_in_python():
     assert TeachSettings().steps == STEPS
+
+
+def test_a_name_that_another_model_would_be_asked_for_is_refused(desk):
+    refused = CliRunner().invoke(app, ["teach", "vocals", "--example", "riff.wav"])
+    assert refused.exit_code == 2
+    assert "tuss-small knows 'vocals' already" in refused.stderr
+    assert files(desk) == []
+
+
+def test_with_a_model_that_does_not_know_it_any_name_is_free(teach, desk):
+    assert teach("guitar", "--example", "riff.wav").exit_code == 0
+    assert files(desk) == ["library/guitar.unbraid"]

@@ -62,6 +62,7 @@ def teach(  # noqa: PLR0913 - one parameter per option
         examples = Examples([Path(one) for one in example], [Path(one) for one in negative or []])
         separator = load_model(model or default_model([Target(name or "sound", examples)]), device=device)
         check_name(name, separator)
+        _check_reach(name, model)
         path = _place(name, out, force=force)
         with ProgressLine(1, quiet=quiet) as line:
             line.begin(name)
@@ -82,6 +83,20 @@ def teach(  # noqa: PLR0913 - one parameter per option
         console.emit(_document(query, path))
     elif not quiet:
         typer.echo(_describe(query, path))
+
+
+def _check_reach(name: str, model: str | None) -> None:
+    """Refuse a name that --label would take for something else where no model is named.
+
+    Raises:
+        UsageError: if the model that is chosen for labels knows the name.
+    """
+    from unbraid.guides.kinds import Label, Target
+    from unbraid.zoo import ZOO, default_model
+
+    chosen = default_model([Target("sound", Label("sound"))])
+    if model is None and name in ZOO[chosen].vocabulary:
+        raise UsageError(f"{chosen} knows {name!r} already, and would be asked for it: teach it under another name")
 
 
 def _place(name: str, out: Path | None, *, force: bool) -> Path:
