@@ -4,6 +4,8 @@ import pytest
 from studio_server import wav_bytes
 
 from unbraid.errors import SettingsError
+from unbraid.server.attempts import MAX_WRONG, Attempts
+from unbraid.server.refusals import TooManyTokens
 from unbraid.server.security import Door, is_loopback
 
 TOKEN = "a-token-of-many-letters"
@@ -95,6 +97,45 @@ def guarded(tmp_path_factory, debug_weights):
 
     with serving(tmp_path_factory.mktemp("guarded"), debug_weights, door=Door(token=TOKEN)) as client:
         yield client
+
+
+def test_who_guesses_has_to_wait(start):
+    right = {"authorization": f"Bearer {TOKEN}"}
+    with start(door=Door(token=TOKEN)) as server:
+        for _ in range(2 * MAX_WRONG):  # a page with the token of yesterday is no guess
+            server.refused("GET", "/api/sessions", 401, headers={"authorization": "Bearer of-yesterday"})
+        server.get("/api/sessions", headers=right)
+        for number in range(MAX_WRONG - 1):
+            server.refused("GET", "/", 401, params={"token": f"guess {number}"})
+        answer = server.http.get("/api/sessions", headers=right)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "60")
+        assert answer.json()["error"]["type"] == "TooManyTokens"
+        server.get("/health")
+
+
+def test_wrong_tokens_are_forgotten_by_and_by():
+    now = 0.0
+    attempts = Attempts(most=2, seconds=60.0, clock=lambda: now)
+    for token in ("one", "two"):
+        attempts.check("here")
+        attempts.note("here", token)
+    attempts.check("elsewhere")
+    now = 59.0
+    with pytest.raises(TooManyTokens, match="wait for 1 s"):
+        attempts.check("here")
+    now = 60.0
+    attempts.check("here")
+    attempts.note("here", "three")
+    attempts.check("here")
+
+
+def test_only_so_many_addresses_are_remembered():
+    attempts = Attempts(most=1)
+    for number in range(1025):
+        attempts.note(f"address {number}", "wrong")
+    attempts.check("address 0")
+    with pytest.raises(TooManyTokens):
+        attempts.check("address 1024")
 
 
 @pytest.mark.parametrize("where", ["/metrics", "/api/sessions", "/api/models", "/api/openapi.json", "/"])

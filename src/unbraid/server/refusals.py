@@ -62,6 +62,12 @@ class QuotaExceeded(Refusal):
     status = 429
 
 
+class TooManyTokens(Refusal):
+    """Somebody is guessing the token."""
+
+    status = 429
+
+
 class Stopping(Refusal):
     """The server is going down."""
 

@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unbraid.errors import SettingsError
-from unbraid.server.refusals import Forbidden, Refusal, Unauthorized, error_document
+from unbraid.server.attempts import SECONDS, Attempts
+from unbraid.server.refusals import Forbidden, Refusal, TooManyTokens, Unauthorized, error_document
 
 MIN_TOKEN = 16
 OPEN_PATHS = frozenset({"/health"})
@@ -128,6 +129,7 @@ class Guard:
         self._app = app
         self._door = door
         self._cookie = cookie
+        self._attempts = Attempts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a call in, or answer it."""
@@ -157,6 +159,7 @@ class Guard:
             return self._check_token(scope, headers)
         except Refusal as refusal:
             extra = {"www-authenticate": "Bearer"} if isinstance(refusal, Unauthorized) else {}
+            extra |= {"retry-after": f"{SECONDS:.0f}"} if isinstance(refusal, TooManyTokens) else {}
             return JSONResponse(error_document(refusal), refusal.status, extra)
 
     def _check_host(self, headers: Headers) -> None:
@@ -181,9 +184,12 @@ class Guard:
         """Refuse a call without the token; turn one that brings it in the address into a cookie."""
         if scope["path"] in OPEN_PATHS or self._door.token is None:
             return None
+        address = (scope.get("client") or ("",))[0]
+        self._attempts.check(address)
         asked: Sequence[str] = parse_qs(scope["query_string"].decode("latin-1")[:4096]).get("token", [])
         if scope["path"] == "/" and scope["method"] == "GET" and asked:
             if not self._door.knows_token(asked[0]):
+                self._attempts.note(address, asked[0])
                 raise Unauthorized("the token is wrong: copy the address that the studio printed")
             answer = RedirectResponse("/", 303)
             is_safe = scope.get("scheme") == "https"
@@ -192,6 +198,8 @@ class Guard:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         given = bearer.strip() if scheme.casefold() == "bearer" else self._cookie_of(headers)
         if not self._door.knows_token(given):
+            if given:
+                self._attempts.note(address, given)
             raise Unauthorized("the token is missing or wrong: open the address that the studio printed")
         return None
 
