@@ -78,6 +78,7 @@ def test_five_stems_are_no_stem_file(server):
     job = server.finished(server.take(session, song, [{"kind": "prompts", "names": names}])["id"])["jobs"][0]
     error = server.refused("GET", f"/api/jobs/{job['id']}/stem-mp4", 409)
     assert error["message"] == "a stem file holds 4 stems, not 5: ask for fewer targets"
+    assert not list((server.data_dir / "uploads").iterdir())
 
 
 @pytest.mark.parametrize("container", ["mp3", "ogg"])

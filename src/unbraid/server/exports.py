@@ -22,7 +22,7 @@ from unbraid.audio.writing import AudioWriter
 from unbraid.delivery.names import file_name
 from unbraid.errors import AudioWriteError, UnbraidError
 from unbraid.separation import residual_of
-from unbraid.server.folder import new_id
+from unbraid.server.folder import new_id, remove
 from unbraid.server.processes import begin, messages
 from unbraid.server.refusals import Conflict, Stopping
 from unbraid.server.sounds import SoundFolder
@@ -80,24 +80,28 @@ def check(stems: Stems) -> None:
         raise AudioWriteError(str(error).removeprefix("stem: ")) from error
 
 
-def make(what: str, stems: Stems, *words: object) -> Path:
-    """Make a file in a process of its own and return where it is.
+def make(what: str, stems: Stems, *words: object, folder: Path) -> Path:
+    """Make a file in a process of its own and return where it is; nothing is left of one that cannot be made.
 
     Args:
-        what: ``stem`` (and its number, and a folder), ``zip`` (and what to describe in it, and a folder), or
-            ``stem-mp4`` (and a folder).
+        what: ``stem`` (and its number), ``zip`` (and what to describe in it), or ``stem-mp4``.
         stems: of the job.
         words: see `what`.
+        folder: a new one, for this file alone.
 
     Raises:
         UnbraidError: if it cannot be written.
     """
-    process, connection = begin(main, what, stems, *words)
-    for word, value in messages(process, connection, patience=_PATIENCE_SECONDS, stopped=lambda: False):
-        if word == "done":
-            return Path(value)
-        raise Conflict(value)
-    raise Stopping("the file was not finished: try again")
+    process, connection = begin(main, what, stems, *words, folder)
+    try:
+        for word, value in messages(process, connection, patience=_PATIENCE_SECONDS, stopped=lambda: False):
+            if word == "done":
+                return Path(value)
+            raise Conflict(value)
+        raise Stopping("the file was not finished: try again")
+    except UnbraidError:
+        remove(folder)
+        raise
 
 
 def main(connection: Connection, what: str, stems: Stems, *words: Any) -> None:

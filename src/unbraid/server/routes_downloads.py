@@ -20,12 +20,13 @@ from unbraid.server.refusals import Conflict, NotFound
 from unbraid.server.reproduce import code_of
 from unbraid.server.schemas import Depth, Format
 from unbraid.server.studio import Studio
-from unbraid.server.wiring import ERRORS, CurrentStudio
+from unbraid.server.wiring import ERRORS, CurrentStudio, files_of
 
 router = APIRouter(prefix="/api/jobs", responses=ERRORS, tags=["downloads"])
+SOUND_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".mp3": "audio/mpeg"}
 
 
-@router.get("/{job}/stems/{index}", response_class=FileResponse)
+@router.get("/{job}/stems/{index}", response_class=FileResponse, responses=files_of(*SOUND_TYPES.values()))
 def download_stem(
     studio: CurrentStudio,
     job: str,
@@ -37,12 +38,13 @@ def download_stem(
     row, stems = _stems(studio, job, format, depth)
     if not 0 <= index < len(stems.names):
         raise NotFound(f"there is no such stem: the job has {len(stems.names)}, and they are counted from 0")
-    path = exports.make("stem", stems, index, studio.folder.upload())
+    path = exports.make("stem", stems, index, folder=studio.folder.upload())
     name = f"{_title(studio, row)} - {stems.names[index]}{path.suffix}"
-    return FileResponse(path, filename=file_name(name), background=BackgroundTask(remove, path.parent))
+    background = BackgroundTask(remove, path.parent)
+    return FileResponse(path, media_type=SOUND_TYPES[path.suffix], filename=file_name(name), background=background)
 
 
-@router.get("/{job}/zip", response_class=FileResponse)
+@router.get("/{job}/zip", response_class=FileResponse, responses=files_of("application/zip"))
 def download_zip(
     studio: CurrentStudio,
     job: str,
@@ -51,17 +53,17 @@ def download_zip(
 ) -> FileResponse:
     """Return all stems and the residual in one ZIP, with a description of the take."""
     row, stems = _stems(studio, job, format, depth)
-    path = exports.make("zip", stems, _describe(studio, row), studio.folder.upload())
+    path = exports.make("zip", stems, _describe(studio, row), folder=studio.folder.upload())
     name = f"{_title(studio, row)}.zip"
     background = BackgroundTask(remove, path.parent)
     return FileResponse(path, media_type="application/zip", filename=file_name(name), background=background)
 
 
-@router.get("/{job}/stem-mp4", response_class=FileResponse)
+@router.get("/{job}/stem-mp4", response_class=FileResponse, responses=files_of("audio/mp4"))
 def download_stem_mp4(studio: CurrentStudio, job: str) -> FileResponse:
     """Return the mixture and up to four stems in one file, for players that know stems."""
     row, stems = _stems(studio, job, "wav", "float")
-    path = exports.make("stem-mp4", stems, studio.folder.upload())
+    path = exports.make("stem-mp4", stems, folder=studio.folder.upload())
     name = f"{_title(studio, row)}.stem.mp4"
     background = BackgroundTask(remove, path.parent)
     return FileResponse(path, media_type="audio/mp4", filename=file_name(name), background=background)

@@ -14,6 +14,13 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     for status in (401, 403, 404, 409, 413, 422, 429, 503, 507)
 }  # fmt: skip
 
+BINARY = {"schema": {"type": "string", "format": "binary"}}  # content of a body that is a file
+
+
+def files_of(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """Describe an answer that is a file of one of some types."""
+    return {200: {"description": "The file.", "content": dict.fromkeys(media_types, BINARY)}}
+
 
 def _studio_of(request: Request) -> Studio:
     studio: Studio = request.app.state.studio
