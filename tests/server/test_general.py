@@ -7,6 +7,8 @@ import pytest
 from studio_server import wav_bytes
 
 import unbraid
+from unbraid.errors import ModelError
+from unbraid.server.catalog import Catalog
 from unbraid.server.records import JobRow, SessionRow, TakeRow
 from unbraid.server.store import Store
 
@@ -43,6 +45,18 @@ def test_models_say_what_they_take(server):
     assert not models["tuss-small"]["draws"]
     assert "vocals" in models["tuss-small"]["vocabulary"]
     assert models["tuss-small"]["licence"] == "CC-BY-4.0"
+    assert models["instglow"]["guides"] == ["Label"]
+    assert {"vocals", "drums", "bass", "other"} <= set(models["instglow"]["vocabulary"])
+
+
+def test_a_damaged_model_leaves_the_others_as_they_are(tmp_path, caplog):
+    (tmp_path / "broken.safetensors").write_bytes(b"no weights")
+    catalog = Catalog([tmp_path / "broken.safetensors"])
+    assert "tuss-small" in {offer.name for offer in catalog.offers()}
+    assert "broken" not in {offer.name for offer in catalog.offers()}
+    assert "broken is not offered" in caplog.text
+    with pytest.raises(ModelError, match="safetensors"):
+        catalog.offer("broken")
 
 
 def test_every_route_is_described_for_machines_and_for_people(server):

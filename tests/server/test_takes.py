@@ -103,6 +103,27 @@ def test_takes_are_listed_renamed_and_removed(server):
     assert not place.exists()
 
 
+def test_priors_separate_by_the_names_of_their_sources(server, desk):
+    """The real priors take long: here the take is only accepted, and cancelled."""
+    drums = [{"kind": "label", "name": "drums"}]
+    take = server.take(desk[0], desk[1], targets=drums, model="instglow")
+    server.post(f"/api/jobs/{take['jobs'][0]['id']}/cancel", 200)
+    assert take["model"] == "instglow"
+    error = server.take(desk[0], desk[1], targets=[{"kind": "label", "name": "theremin"}], model="instglow", status=422)
+    assert "instglow knows" in error["error"]["message"]
+
+
+@pytest.mark.slow
+def test_priors_take_a_song_apart(server, desk):
+    drums = [{"kind": "label", "name": "drums"}]
+    take = server.take(desk[0], desk[1], targets=drums, model="instglow")
+    [job] = server.until(f"/api/takes/{take['id']}", lambda one: one["jobs"][0]["state"] != "running", 500)["jobs"]
+    assert (job["state"], [stem["name"] for stem in job["stems"]]) == ("done", ["drums", "residual"])
+    stems = [samples_of(server, stem["sound"]) for stem in job["stems"]]
+    assert np.allclose(sum(stems), samples_of(server, desk[1]), atol=1e-6)
+    assert np.abs(stems[0]).max() > 0
+
+
 def test_a_job_can_be_added_to_a_take(server, desk):
     take = server.take(desk[0], desk[1], region={"start": 0, "stop": 0.5})
     assert len(take["jobs"]) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +14,11 @@ import torch
 from unbraid.errors import ModelError, SettingsError, UnbraidError
 from unbraid.guides.kinds import Guide, Target, spell_targets
 from unbraid.models.separator import Sampling, Separator
+from unbraid.priors import find_priors
 from unbraid.separation import Settings
 from unbraid.zoo import ZOO, check_targets, default_model, load_model, weights_hash
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Offer:
     Args:
         name: what requests call it.
         source: what `load_model` takes.
-        sha256: of its weights file.
+        sha256: of its weights file, or of the hashes of its priors.
         summary: one line.
         licence: of the weights.
         training_data: what it was trained with.
@@ -69,14 +74,14 @@ class Catalog:
 
     Example:
         >>> catalog = Catalog()
-        >>> "tuss-small" in catalog.names
-        True
+        >>> "tuss-small" in catalog.names, "instglow" in catalog.names
+        (True, True)
     """
 
     def __init__(self, extra: Sequence[Path] = ()) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, Offer] = {}
-        self._sources = {entry.name: entry.name for entry in ZOO.values() if entry.path is not None}
+        self._sources = {entry.name: entry.name for entry in ZOO.values() if entry.ships}
         for path in extra:
             if path.stem in self._sources:
                 raise ModelError(f"{path}: another model is called {path.stem!r} already: rename the file")
@@ -101,8 +106,14 @@ class Catalog:
             return self._known[name]
 
     def offers(self) -> list[Offer]:
-        """Return all models."""
-        return [self.offer(name) for name in self.names]
+        """Return all models that can be loaded; a damaged file of one leaves the others as they are."""
+        found = []
+        for name in self.names:
+            try:
+                found.append(self.offer(name))
+            except ModelError as error:
+                _log.warning("%s is not offered: %s", name, error)
+        return found
 
     def choose(self, request: Sequence[Guide | Target], name: str | None, settings: Settings) -> Offer:
         """Return the model for a request, and refuse guides that it does not take.
@@ -149,10 +160,20 @@ def _look(name: str, source: str) -> Offer:
     return Offer(
         name=name,
         source=source,
-        sha256=weights_hash(Path(source)) if entry is None or entry.sha256 is None else entry.sha256,
+        sha256=_hash_of(name, source),
         summary="a model of your own" if entry is None else entry.summary,
         licence="" if entry is None else entry.licence,
         training_data="" if entry is None else entry.training_data,
         separator=separator,
         n_parameters=n_parameters,
     )
+
+
+def _hash_of(name: str, source: str) -> str:
+    """Return what tells the weights from all others; of a model that is put together, of all its priors."""
+    if name not in ZOO:
+        return weights_hash(Path(source))
+    if ZOO[name].sha256 is not None:
+        return str(ZOO[name].sha256)
+    hashes = [f"{prior.name} {weights_hash(prior.path)}" for prior in find_priors(None)]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
