@@ -99,6 +99,8 @@ def _answer_errors(app: FastAPI) -> None:
 
     async def miss(request: Request, error: Exception) -> Response:
         assert isinstance(error, StarletteHTTPException)
+        if error.status_code == 400:  # FastAPI's word for a body that is no text
+            return JSONResponse(error_document(Invalid("the body is no JSON in UTF-8: send it as such")), 422)
         kinds = {404: "NotFound", 405: "NotFound", 413: "TooLarge"}
         document = {"type": kinds.get(error.status_code, "Invalid"), "message": str(error.detail)}
         return JSONResponse({"error": document}, error.status_code, error.headers)

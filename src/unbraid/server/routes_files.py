@@ -21,7 +21,7 @@ from unbraid.server.routes_sessions import BODY
 from unbraid.server.schemas import FileDocument, FromSound, NotesDocument
 from unbraid.server.studio import Studio
 from unbraid.server.uploads import check_room, keep_file, receive_file, shown_name
-from unbraid.server.wiring import ERRORS, CurrentStudio
+from unbraid.server.wiring import ERRORS, CurrentStudio, files_of
 
 router = APIRouter(prefix="/api", responses=ERRORS, tags=["files"])
 _BLOCK = 1 << 18
@@ -97,7 +97,7 @@ def delete_file(studio: CurrentStudio, file: str) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/files/{file}/content", response_class=FileResponse)
+@router.get("/files/{file}/content", response_class=FileResponse, responses=files_of("application/octet-stream"))
 def get_content(studio: CurrentStudio, file: str) -> FileResponse:
     """Return the bytes that were uploaded."""
     row = studio.store.file(check_id(file, "file"))

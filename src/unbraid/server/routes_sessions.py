@@ -21,16 +21,11 @@ from unbraid.server.schemas import NewSession, SessionChange, SessionDocument, S
 from unbraid.server.store import to_text
 from unbraid.server.studio import Studio
 from unbraid.server.uploads import Incoming
-from unbraid.server.wiring import ERRORS, CurrentStudio
+from unbraid.server.wiring import BINARY, ERRORS, CurrentStudio, files_of
 
 router = APIRouter(prefix="/api/sessions", responses=ERRORS, tags=["sessions"])
 STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
+BODY: dict[str, Any] = {"requestBody": {"required": True, "content": {"application/octet-stream": BINARY}}}
 
 
 def begin_session(studio: Studio, title: str) -> SessionRow:
@@ -118,7 +113,7 @@ async def listen(studio: CurrentStudio, session: str) -> StreamingResponse:
     )
 
 
-@router.get("/{session}/export", response_class=FileResponse)
+@router.get("/{session}/export", response_class=FileResponse, responses=files_of("application/zip"))
 def export_session(studio: CurrentStudio, session: str, results: bool = True) -> FileResponse:
     """Return a session as one file that opens again on any server."""
     row = studio.session(check_id(session, "session"))

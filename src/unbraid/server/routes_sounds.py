@@ -11,15 +11,20 @@ from fastapi.responses import Response
 from unbraid.server import tiles
 from unbraid.server.documents import HeldSound, find_sound, sound_document
 from unbraid.server.refusals import Invalid, NotFinal, NotFound
-from unbraid.server.schemas import SoundDocument
+from unbraid.server.schemas import ErrorDocument, SoundDocument
 from unbraid.server.streaming import wav_response
-from unbraid.server.wiring import ERRORS, CurrentStudio
+from unbraid.server.wiring import BINARY, ERRORS, CurrentStudio, files_of
 
 router = APIRouter(prefix="/api/sounds", responses=ERRORS, tags=["sounds"])
 MAX_SAMPLES = 1 << 22  # of one answer, in each channel
 _FINAL = "private, max-age=31536000, immutable"
-_BYTES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+_BYTES = files_of("application/octet-stream")
+_NOT_FINAL: dict[int | str, dict[str, Any]] = {416: {"model": ErrorDocument}}
+_WAV: dict[int | str, dict[str, Any]] = {
+    **files_of("audio/wav"),
+    206: {"description": "A range.", "content": {"audio/wav": BINARY}},
+    304: {"description": "It has not changed."},
+    **_NOT_FINAL,
 }
 
 
@@ -29,13 +34,13 @@ def get_sound(studio: CurrentStudio, sound: str) -> SoundDocument:
     return sound_document(sound, find_sound(studio, sound))
 
 
-@router.get("/{sound}/audio", response_class=Response, responses={206: {"description": "A range."}})
+@router.get("/{sound}/audio", response_class=Response, responses=_WAV)
 def get_audio(studio: CurrentStudio, sound: str, request: Request) -> Response:
     """Return a sound as WAV; takes ranges, also while it grows."""
     return wav_response(request, find_sound(studio, sound), etag=sound)
 
 
-@router.get("/{sound}/samples", response_class=Response, responses=_BYTES)
+@router.get("/{sound}/samples", response_class=Response, responses={**_BYTES, **_NOT_FINAL})
 def get_samples(
     studio: CurrentStudio, sound: str, start: int = Query(ge=0, lt=1 << 48), stop: int = Query(gt=0, lt=1 << 48)
 ) -> Response:

@@ -20,9 +20,9 @@ Depth = Literal["16", "24", "float"]
 
 
 class _Body(BaseModel):
-    """What a client sends: unknown names are refused."""
+    """What a client sends: unknown names are refused, and nothing is taken for what it is not (no "5" for 5)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class NewSession(_Body):
