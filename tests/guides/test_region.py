@@ -57,6 +57,8 @@ def test_a_melody_that_has_no_place_yet_is_refused():
         (0.001, 0.001001, (0.0, 0.016)),
         (1.0, 99.0, (0.992, 10.0)),
         (9.99, 10, (9.984, 10.0)),
+        (0.0, 5e-324, (0.0, 0.016)),
+        (9.9999999999, 10, (9.984, 10.0)),
     ],
 )
 def test_regions_are_widened_to_whole_frames_within_the_song(start, stop, snapped):

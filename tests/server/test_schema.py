@@ -83,8 +83,7 @@ def png_bytes():
 
 def offer(*values):
     """Let a value be one of those that there are, or one that there is not."""
-    nothing = {str: ("0" * 32, ""), int: (999, -1)}.get(type(values[0]), (None,))
-    return {"enum": [*values, *nothing]}
+    return {"enum": [*values, *(("0" * 32, "") if isinstance(values[0], str) else (999, -1))]}
 
 
 def with_ids(document, ids):
@@ -98,14 +97,14 @@ def with_ids(document, ids):
     sent = document["components"]["schemas"]
     for schema, field, known in (
         ("NewTake", "song", ids["song"]),
-        ("NewTake", "targets", [[{"kind": "label", "name": "bass"}], [{"kind": "mimicry", "file": ids["song"][0]}]]),
-        ("NewTake", "settings", [{}, {"overlap": 0.5}, {"seed": 1}]),
-        ("NewTake", "region", [{"start": 0.0, "stop": 0.1}]),
+        ("NewTake", "targets", [[{"kind": "label", "name": "bass"}], [{"kind": "prompts", "names": ["vocals"]}]]),
+        ("NewTake", "settings", [{}, {"overlap": 0.5}]),
+        ("NewTake", "region", [{"start": 0.0, "stop": 0.1}, None]),
         ("NewTake", "model", ["debug"]),
         ("NewTake", "parent", [*ids["take"], None]),
         ("FromSound", "sound", ids["sound"]),
     ):
-        sent[schema]["properties"][field] = offer(*known)
+        sent[schema]["properties"][field] = {"enum": known}
     return document
 
 

@@ -124,6 +124,15 @@ def test_priors_take_a_song_apart(server, desk):
     assert np.abs(stems[0]).max() > 0
 
 
+def test_a_region_of_next_to_nothing_is_a_frame(server, desk):
+    take = server.take(desk[0], desk[1], region={"start": 0.0, "stop": 5e-324})
+    assert take["jobs"][0]["region"] == {"start": 0.0, "stop": 0.016}
+    assert server.finished(take["id"])["jobs"][0]["state"] == "done"
+    added = server.post(f"/api/takes/{take['id']}/jobs", json={"region": {"start": 1.9999999999, "stop": 3.0}}).json()
+    assert added["region"] == {"start": 1.984, "stop": 2.0}
+    server.get(f"/api/sessions/{desk[0]}/export")
+
+
 def test_a_job_can_be_added_to_a_take(server, desk):
     take = server.take(desk[0], desk[1], region={"start": 0, "stop": 0.5})
     assert len(take["jobs"]) == 1

@@ -12,7 +12,7 @@ from unbraid.guides.mask import FRAMES_PER_SECOND, crop_mask, frames_of
 
 
 def snap_region(start: float, stop: float, *, duration: float) -> tuple[float, float]:
-    """Widen a region to whole frames of masks, 16 ms each, within the song.
+    """Widen a region to whole frames of masks, 16 ms each, one at least, within the song.
 
     Args:
         start: in seconds.
@@ -31,8 +31,8 @@ def snap_region(start: float, stop: float, *, duration: float) -> tuple[float, f
             f"the region from {start:g} to {stop:g} s is empty or lies outside of the song, which is "
             f"{duration:.2f} s long: let it start before it stops"
         )
-    first = math.floor(start * FRAMES_PER_SECOND + 1e-6)
-    last = math.ceil(stop * FRAMES_PER_SECOND - 1e-6)
+    first = min(math.floor(start * FRAMES_PER_SECOND + 1e-6), math.ceil(duration * FRAMES_PER_SECOND) - 1)
+    last = max(math.ceil(stop * FRAMES_PER_SECOND - 1e-6), first + 1)
     return first / FRAMES_PER_SECOND, min(last / FRAMES_PER_SECOND, duration)
 
 
