@@ -1,6 +1,7 @@
 """Masks in files: every format, every way to paint, and everything that may be wrong with a file."""
 
 import json
+import zipfile
 from contextlib import suppress
 from dataclasses import replace
 
@@ -250,6 +251,13 @@ def test_pictures_that_are_too_large_are_not_decoded(tmp_path):
     for name in ("a.png", "b.png"):
         with pytest.raises(GuideError, match=r"make it smaller|damaged picture"):
             read_mask_file(tmp_path / name, duration=DURATION)
+
+
+def test_a_zip_of_something_else_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("take.json", "{}")
+    with pytest.raises(GuideError, match="ZIP of something else than NumPy arrays"):
+        read_mask_file(tmp_path / "a.npz", duration=DURATION)
 
 
 @pytest.mark.parametrize("kind", ["png", "npy", "npz", "json"])

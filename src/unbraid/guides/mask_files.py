@@ -241,6 +241,8 @@ def _load_values(path: Path) -> LoadedMask:
         found = _load_arrays(path)
     except _DAMAGE as error:
         raise GuideError(f"is a damaged NumPy file ({_reason(error)}): save it again") from error
+    if not all(isinstance(array, np.ndarray) for array in found.values()):  # NumPy hands out other files as bytes
+        raise GuideError("is a ZIP of something else than NumPy arrays: save the mask as PNG, or with numpy.savez")
     painted = {side: read_values(array) for side, array in found.items()}
     return LoadedMask(
         _is_empty(painted.values()),

@@ -32,7 +32,7 @@ def snap_region(start: float, stop: float, *, duration: float) -> tuple[float, f
             f"{duration:.2f} s long: let it start before it stops"
         )
     first = min(math.floor(start * FRAMES_PER_SECOND + 1e-6), math.ceil(duration * FRAMES_PER_SECOND) - 1)
-    last = max(math.ceil(stop * FRAMES_PER_SECOND - 1e-6), first + 1)
+    last = max(math.ceil(min(stop, duration) * FRAMES_PER_SECOND - 1e-6), first + 1)
     return first / FRAMES_PER_SECOND, min(last / FRAMES_PER_SECOND, duration)
 
 
