@@ -141,8 +141,8 @@ def test_bad_files_are_not_added():
 def test_the_search_of_the_paper_is_another_one():
     add("vocals", "drums")
     stems = {}
-    for search in ("default", "mle"):
+    for search in ("default", "map"):
         result = call("separate", "song.wav", "--priors", "vocals,drums", "--search", search, "-o", search, "--quiet")
         assert result.exit_code == 0, result.stderr
         stems[search] = Path(search, "song", "vocals.wav").read_bytes()
-    assert stems["default"] != stems["mle"]
+    assert stems["default"] != stems["map"]
