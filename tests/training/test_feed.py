@@ -54,13 +54,20 @@ def test_the_global_generator_is_left_alone(n_workers):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.fixture
+def children():
+    """Tell which processes were begun since: other tests may have left some of their own."""
+    before = set(multiprocessing.active_children())
+    return lambda: [one for one in multiprocessing.active_children() if one not in before]
+
+
 @pytest.mark.parametrize("n_workers", [0, 1, 2])
-def test_errors_of_the_source_arrive_as_they_are_after_all_batches_before_them(n_workers):
+def test_errors_of_the_source_arrive_as_they_are_after_all_batches_before_them(n_workers, children):
     with feed(BreaksAtThree(), start=0, n_workers=n_workers) as batches:
         assert take(batches, 3) == [0, 1, 2]
         with pytest.raises(DatasetError, match=r"^song.wav: is missing: put it back$"):
             next(batches)
-    assert not multiprocessing.active_children()
+    assert not children()
 
 
 def test_mixtures_of_a_pack_arrive_as_they_would_be_made_here(tmp_path):
@@ -86,14 +93,14 @@ def test_a_worker_that_dies_is_noticed(monkeypatch):
         next(batches)
 
 
-def test_workers_outlive_signals_and_end_with_the_block():
+def test_workers_outlive_signals_and_end_with_the_block(children):
     with feed(Numbers(), start=0, n_workers=1) as batches:
         next(batches)
-        (worker,) = multiprocessing.active_children()
+        (worker,) = children()
         for number in (signal.SIGINT, signal.SIGTERM):
             os.kill(worker.pid, number)
         assert take(batches, 3 * N_AHEAD) == list(range(1, 3 * N_AHEAD + 1))
-    assert not multiprocessing.active_children()
+    assert not children()
 
 
 def test_workers_end_when_the_training_process_is_killed(monkeypatch):
