@@ -40,7 +40,9 @@ PriorsOption = Annotated[
 ]
 SearchOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="How priors search: default, or as published: mle, mle-slow, map, map-latent."),
+    typer.Option(
+        metavar="NAME", help="How priors search: default, quick, or as published: mle, map, mle-slow, map-latent."
+    ),
 ]
 TargetOption = Annotated[
     Words, typer.Option(metavar="NAME", help="Begin a target: the guides that follow point at it.")

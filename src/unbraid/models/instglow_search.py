@@ -388,6 +388,7 @@ def check_priors(priors: Mapping[str, Prior]) -> None:
 MLE = SearchConfig()
 SEARCHES: dict[str, SearchConfig] = {
     "default": replace(MLE, exponent=0.5),
+    "quick": replace(MLE, learning_rate=0.05, slowing=0.0, n_iterations=20, power=0.5, exponent=0.5, anchor=0.5),
     "mle": MLE,
     "map": replace(MLE, prior_weight=0.001, space="data", spread=0.1),
     "map-latent": replace(MLE, prior_weight=1.0, spread=0.01),  # of the published demonstration
