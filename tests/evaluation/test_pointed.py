@@ -146,7 +146,7 @@ def test_all_questions_about_a_window_begin_at_one_noise(tmp_path: Path) -> None
     model = Follower(noise=0.5)
     question = Question(torch.zeros(N_SAMPLES), Guides(), None, torch.zeros(N_SAMPLES))
     entered = Contestant.enter("follower", model)
-    first, second, other = (answer(entered, question, seed=seed, steps=None).estimate for seed in (1, 1, 2))
+    first, second, other = (answer(entered, question, seed=seed, label="Reed", steps=None).estimate for seed in (1, 1, 2))
     assert torch.equal(first, second)
     assert torch.equal(first, other) == (not bool(first.any()))
     file = PointedFile(tmp_path / "results.jsonl")

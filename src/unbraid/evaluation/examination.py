@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -103,6 +104,31 @@ class Run:
             tuple(record for one in self.by_unit for record in one.records),
             tuple(skipped for one in self.by_unit for skipped in one.skipped),
         )
+
+
+@contextmanager
+def no_empty_folder(folder: Path) -> Iterator[None]:
+    """Remove a folder, and those above it, that a failure would leave behind new and empty.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as root:
+        ...     try:
+        ...         with no_empty_folder(Path(root, "a", "b")):
+        ...             Path(root, "a", "b").mkdir(parents=True)
+        ...             raise ValueError
+        ...     except ValueError:
+        ...         print(list(Path(root).iterdir()))
+        []
+    """
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # where one is in use, all above it are
+            for one in new:
+                one.rmdir()
+        raise
 
 
 def run_examination(

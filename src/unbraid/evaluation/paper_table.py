@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from unbraid.evaluation.records import Record
-from unbraid.evaluation.reference_methods import METHODS
+from unbraid.evaluation.reference_methods import is_reference
 from unbraid.evaluation.report import CONFIDENCE, N_RESAMPLES, Mean, bootstrap_mean, distinct_values, row_of
 
-FLOORS = frozenset(method.name for method in METHODS)  # which are held against no paper
 Value = Callable[[Record], float | None]
 
 
@@ -240,7 +239,7 @@ def write_table(records: Sequence[Record], table: PaperTable, reading: Reading) 
             ours = ("–" if cells.get(name) is None else cells[name] for name in table.columns)
             lines.append(row_of(f"**{model}, {mode}**", count, *ours))
             rival = table.rival(mode, kind=str(mine[0].settings.get("kind", "")))
-            if rival is not None and model not in FLOORS:
+            if rival is not None and not is_reference(model):
                 differences.append(_difference(f"{model}, {mode}", rival, cells, table))
     return "\n".join([*lines, *differences])
 

@@ -36,7 +36,6 @@ from unbraid.separation import Settings
 PROTOCOL = "pointed"
 DIFFUSION, PREDICTION = "diffusion", "mask prediction"
 REFERENCE = "floor or ceiling"
-TARGET = "target"
 Asked = tuple[Pointing, Balance]
 
 
@@ -91,7 +90,8 @@ def evaluate_pointed(
 
     Args:
         windows: read one at a time.
-        contestants: diffusion models and mask predictions, floors and ceilings; every one is asked everything.
+        contestants: diffusion models and mask predictions, which are asked everything; floors and ceilings, which are
+            asked where they know the group of the target.
         records: the file that results go to as soon as they are there.
         plan: questions, steps and seed.
         progress: called with the fraction done, 0..1.
@@ -124,20 +124,35 @@ def _examine(
             continue
         fingerprint = fingerprint_of((question.mixture, question.reference, question.rest, *question.guides.parts))
         for contestant in contestants:
+            if not can_answer(contestant, window.group):
+                continue
             entry = Pass(
                 protocol=plan.protocol, mode=pointing.value, item_set=f"{window.item_set}, {balance}", item=window.name,
                 group=window.group, fingerprint=fingerprint, settings=plan.settings(contestant), seed=plan.seed,
             )  # fmt: skip
             record = records.found(entry.key(contestant))
             if record is None:
-                scored = answer(contestant, question, seed=noise_seed(window, plan.seed), steps=plan.steps)
+                seed = noise_seed(window, plan.seed)
+                scored = answer(contestant, question, seed=seed, label=window.group, steps=plan.steps)
                 record = entry.record(contestant, scored, sample_rate=SAMPLE_RATE)
                 records.keep(record, scored)
             yield record
 
 
+def can_answer(contestant: Contestant, label: str) -> bool:
+    """Say whether a floor or ceiling has an answer to a label; models, which follow guides, always have."""
+    model = contestant.model
+    return not isinstance(model, ReferenceModel) or model.method.knows(label)
+
+
 def answer(
-    contestant: Contestant, question: Question, *, seed: int, steps: int | None, solver: Solver = PUBLISHED_SOLVER
+    contestant: Contestant,
+    question: Question,
+    *,
+    seed: int,
+    label: str,
+    steps: int | None,
+    solver: Solver = PUBLISHED_SOLVER,
 ) -> Scored:
     """Let a model answer a question once.
 
@@ -145,11 +160,12 @@ def answer(
         contestant: whose model is asked.
         question: about one window.
         seed: of the start noise.
+        label: of the target, which floors and ceilings are told in the place of guides.
         steps: along the schedule; None is what the model was made for. Not read by mask prediction.
         solver: likewise.
     """
     if isinstance(contestant.model, ReferenceModel):
-        return _answer_by_reference(contestant.model, question)
+        return _answer_by_reference(contestant.model, question, label)
     model = guidesep_of(contestant)
     began = time.perf_counter()
     (estimate,) = draw(model, question.mixture, question.guides, seeds=(seed,), steps=steps, solver=solver)
@@ -164,11 +180,11 @@ def answer(
     )
 
 
-def _answer_by_reference(model: ReferenceModel, question: Question) -> Scored:
+def _answer_by_reference(model: ReferenceModel, question: Question, label: str) -> Scored:
     """Let a floor or ceiling answer; what points at the target does not matter to it."""
     truth = None if question.reference is None else question.reference[None]
     mixture = Audio(question.mixture[None], SAMPLE_RATE)
-    given = ask(model, mixture, [Target(TARGET, Label(TARGET))], settings=Settings(), truth=[truth])
+    given = ask(model, mixture, [Target(label, Label(label))], settings=Settings(), truth=[truth])
     return Scored(given.stems[0], truth, question.rest[None], mixture.samples, given.presence[0], given.seconds)
 
 

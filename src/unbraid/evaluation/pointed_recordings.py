@@ -173,10 +173,10 @@ def _ask_once(
         if isinstance(way, Guides):
             mixture, target, rest = (narrow(audio) for audio in one.heard)
             question = Question(mixture, way, target, rest)
-            scored = answer(contestant, question, seed=plan.seed, steps=plan.steps)
+            scored = answer(contestant, question, seed=plan.seed, label=one.instrument, steps=plan.steps)
             record = entry.record(contestant, scored, sample_rate=SAMPLE_RATE)
         else:
-            asked = [Target(one.name, way)]
+            asked = [Target(one.instrument, way)]
             given = ask(contestant.model, one.heard[0], asked, settings=plan.separation, truth=[one.target])
             scored = Scored(given.stems[0], one.target, one.rest, one.mixture, given.presence[0], given.seconds)
             record = entry.record(contestant, scored, sample_rate=one.sample_rate)

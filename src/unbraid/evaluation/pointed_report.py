@@ -14,10 +14,13 @@ from unbraid.evaluation.pointed_windows import ORDER
 from unbraid.evaluation.protocols import Skipped
 from unbraid.evaluation.records import mean_of
 from unbraid.evaluation.report import (
+    REPEATS_NOTE,
+    Repeats,
     area_under_curve,
     bootstrap_mean,
     describe_run,
     distinct_values,
+    models_or_floors,
     row_of,
     skipped_table,
 )
@@ -93,7 +96,8 @@ def score_tables(records: Records, *, by_group: bool = True) -> str:
     for item_set in distinct_values(records, lambda one: one.item_set):
         rows = [one for one in records if one.item_set == item_set]
         tables.append(f"### {item_set}\n\n{_score_table(rows, by_group=by_group)}")
-    return "\n\n".join([NOTE, *tables]) if tables else ""
+    note = f"{NOTE} {REPEATS_NOTE}" if len(models_or_floors(records)) < len({one.model for one in records}) else NOTE
+    return "\n\n".join([note, *tables]) if tables else ""
 
 
 def _score_table(rows: Records, *, by_group: bool) -> str:
@@ -105,14 +109,16 @@ def _score_table(rows: Records, *, by_group: bool) -> str:
         "| guide | group | model | items | SDR | SI-SDR | SI-SDR improvement | SIR | presence |",
         "|---|---|---|--:|--:|--:|--:|--:|--:|",
     ]
+    repeats = Repeats()
     for mode in distinct_values(rows, lambda one: one.mode):
         for group in (ALL, *(groups_of(rows) if by_group else ())):
             for model in distinct_values(rows, lambda one: one.model):
                 here = select(rows, mode=mode, model=model, group=group)
                 scored = [one for one in here if one.si_sdr is not None]
                 if scored:
-                    means = (mean_over(scored, score) for score in scores)
-                    lines.append(row_of(mode, group, model, len(scored), *means))
+                    row = (len(scored), *(mean_over(scored, score) for score in scores))
+                    if not repeats.found(model, group, *row):
+                        lines.append(row_of(mode, group, model, *row))
     return "\n".join(lines)
 
 
@@ -129,11 +135,12 @@ def beside_table(records: Records) -> str:
         "| row | " + " | ".join([*groups, OVERALL]) + " |",
         "|---|" + "--:|" * (len(groups) + 1),
     ]
+    repeats = Repeats()
     for model in distinct_values(rows, lambda one: one.model):
         for mode in distinct_values(rows, lambda one: one.mode):
             means = [mean_of([one.sdr_bss_eval for one in select(rows, mode=mode, model=model, group=group)])
                      for group in groups]  # fmt: skip
-            if any(mean is not None for mean in means):
+            if any(mean is not None for mean in means) and not repeats.found(model, *means):
                 lines.append(row_of(f"{model}, {mode}", *map(_number, [*means, mean_of(means)])))
     for name, row in TABLE.items():
         lines.append(row_of(f"paper: {name}", *(_number(row.get(group)) for group in (*groups, OVERALL))))
@@ -150,7 +157,7 @@ def off_table(records: Records) -> str:
     ]
     head = len(lines)
     for mode in (Pointing.EXACT, *OFF, Pointing.MIMICRY, Pointing.SUNG):
-        for model in distinct_values(records, lambda one: one.model):
+        for model in models_or_floors(records):
             here = [one for one in select(records, mode=mode, model=model) if one.item_set.endswith(Balance.SONG)]
             pairs = paired(here, select(records, mode=Pointing.EXACT, model=model), lambda one: one.si_sdr)
             if pairs:
@@ -190,7 +197,7 @@ def absent_table(records: Records) -> str:
 
 def item_table(records: Records) -> str:
     """List every item and way of pointing, models side by side."""
-    models = distinct_values(records, lambda one: one.model)
+    models = models_or_floors(records)
     cells = {(one.item_set, one.item, one.mode, one.model): one for one in records}
     lines = [
         "SDR / SI-SDR (improvement over the mixture) / SIR / presence.\n",

@@ -106,7 +106,9 @@ def _steps(
         record = records.found(entry.key(contestant))
         if record is None:
             seed = noise_seed(window, plan.seed)
-            scored = answer(contestant, question, seed=seed, steps=sampler.steps, solver=sampler.solver)
+            scored = answer(
+                contestant, question, seed=seed, label=window.group, steps=sampler.steps, solver=sampler.solver
+            )
             record = entry.record(contestant, scored, sample_rate=SAMPLE_RATE)
             records.keep(record, scored)
         yield record

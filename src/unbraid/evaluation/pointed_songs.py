@@ -19,6 +19,7 @@ from unbraid.evaluation.pointed import PointedPlan
 from unbraid.evaluation.pointed_recordings import narrow
 from unbraid.evaluation.pointed_records import Pass, PointedFile, PointedRecord, Scored, fingerprint_of
 from unbraid.evaluation.protocols import Contestant
+from unbraid.evaluation.reference_methods import ReferenceModel
 from unbraid.evaluation.scoring import Answer, ask
 from unbraid.evaluation.tracks import Part, StemTrack, TrackSource, TrackStem, dice_of
 from unbraid.guides.kinds import Mask, Target
@@ -31,6 +32,7 @@ WHOLE, BELOW, ABOVE = "full band", "below 8 kHz", "above 8 kHz"
 BANDS = {WHOLE: (0.0, float("inf")), BELOW: (0.0, SPLIT_HZ), ABOVE: (SPLIT_HZ, float("inf"))}
 LEAST_SHARE = 0.01  # of what the mixture has in a band; a stem that has less is not scored there
 TINY = 1e-12
+OTHER = "other"
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +103,7 @@ def _examine(
     passes = {
         (index, band): Pass(
             protocol=PROTOCOL, mode=f"positive mask, {band}", item_set=song.track.item_set,
-            item=f"{song.name}/{stem.name}", group=stem.label or "other",
+            item=f"{song.name}/{stem.name}", group=stem.label or OTHER,
             fingerprint=fingerprint_of((song.mixture, stem.samples, song.painted[stem.name])),
             settings={**plan.settings(contestant), **asdict(plan.separation)}, seed=plan.seed,
         )
@@ -109,7 +111,10 @@ def _examine(
     }  # fmt: skip
     missing = [place for place, entry in passes.items() if records.found(entry.key(contestant)) is None]
     if missing:
-        targets = [Target(name, Mask(mask, soft=False)) for name, mask in song.painted.items()]
+        by_label = isinstance(contestant.model, ReferenceModel)  # to which names of files say nothing
+        names = [stem.label or OTHER if by_label else stem.name for stem in song.track.stems]
+        masks = (Mask(song.painted[stem.name], soft=False) for stem in song.track.stems)
+        targets = [Target(name, mask) for name, mask in zip(names, masks, strict=True)]
         mixture = Audio(song.mixture, song.track.sample_rate)
         truth = [stem.samples for stem in song.track.stems]
         given = ask(contestant.model, mixture, targets, settings=plan.separation, truth=truth)

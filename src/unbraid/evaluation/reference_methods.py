@@ -121,6 +121,18 @@ METHODS: tuple[ReferenceMethod, ...] = (
 FLOORS_AND_CEILINGS = ("mixture", "silence", "oracle-ibm", "oracle-irm", "oracle-cirm")
 """Those that need no further package and answer every label."""
 
+REFERENCE_NAMES = (*(method.name for method in METHODS), NMF_PREFIX.rstrip(":"))
+
+
+def is_reference(name: str) -> bool:
+    """Say whether a name in a table is that of a floor or ceiling.
+
+    Example:
+        >>> is_reference("oracle-irm"), is_reference("tuss-small")
+        (True, False)
+    """
+    return name in REFERENCE_NAMES
+
 
 def find_reference(name: str) -> ReferenceMethod | None:
     """Return the method of a name; None if no method is called so.

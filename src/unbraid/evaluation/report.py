@@ -12,10 +12,12 @@ from unbraid.evaluation import paper
 from unbraid.evaluation.metrics import presence_auc
 from unbraid.evaluation.protocols import Evaluation, Mode, Skipped
 from unbraid.evaluation.records import Record, mean_of
+from unbraid.evaluation.reference_methods import is_reference
 
 N_RESAMPLES = 10_000
 CONFIDENCE = 0.95
 MUSDB = "musdb"
+REPEATS_NOTE = "Floors and ceilings do not depend on what points at a sound: rows that would say the same are left out."
 Score = Callable[[Record], float | None]
 
 
@@ -86,8 +88,12 @@ def write_report(evaluation: Evaluation) -> str:
 def describe_run(records: Sequence[Record]) -> str:
     """Say what was measured, on what, with which settings."""
     models = {record.model: record.weights for record in records}
+    floors = [model for model in models if is_reference(model)]
     items = {(record.item_set, record.item): record.duration for record in records}
-    lines = [f"- model `{model}`, weights SHA-256 `{weights}`" for model, weights in models.items()]
+    lines = [
+        f"- model `{model}`, weights SHA-256 `{weights}`" for model, weights in models.items() if model not in floors
+    ]
+    lines.extend(["- floors and ceilings: " + ", ".join(f"`{name}`" for name in floors)] if floors else [])
     lines.append(f"- {len(items)} items, {sum(items.values()):.0f} s of audio")
     lines.extend(f"- settings: `{settings}`" for settings in _distinct(record.settings for record in records))
     lines.append(f"- seed {', '.join(sorted({str(record.seed) for record in records}))}")
@@ -112,7 +118,7 @@ def score_tables(records: Sequence[Record]) -> str:
 
 def single_table(records: Sequence[Record]) -> str:
     """Compare both modes on the same items, beside the paper's L5 to L5s and L6 to L6s."""
-    pairs = _pairs(records)
+    pairs = _pairs([one for one in records if not is_reference(one.model)])
     if not pairs:
         return ""
     lines = [
@@ -146,7 +152,7 @@ def absent_table(records: Sequence[Record]) -> str:
     for model in distinct_values(absent, lambda record: record.model):
         mine = [record for record in absent if record.model == model]
         present = [record for record in records if record.model == model and record.mode == Mode.ALL.value]
-        for prompt in distinct_values(mine, lambda record: record.prompt):
+        for prompt in [] if is_reference(model) else distinct_values(mine, lambda record: record.prompt):
             here = [[one for one in rows if one.prompt == prompt] for rows in (mine, present)]
             lines.append(_absent_row(prompt, model, here[0], here[1]))
         lines.append(_absent_row("**all**", model, mine, present))
@@ -174,8 +180,8 @@ def paper_table(records: Sequence[Record]) -> str:
 
 def item_table(records: Sequence[Record]) -> str:
     """List every item, prompt and mode, models side by side: SI-SDR (improvement), SNR."""
-    models = distinct_values(records, lambda record: record.model)
-    scored = [record for record in records if record.mode != Mode.ABSENT.value]
+    models = models_or_floors(records)
+    scored = [record for record in records if record.mode != Mode.ABSENT.value and record.model in models]
     cells = {(one.item_set, one.item, one.mode, one.prompt, one.model): one for one in scored}
     lines = [
         "SI-SDR (improvement over the mixture) / SNR / presence.\n",
@@ -303,6 +309,36 @@ def row_of(*cells: object) -> str:
 def distinct_values(records: Iterable[Record], key: Callable[[Record], str]) -> list[str]:
     """Return the values of a key, each once, in the order of the records."""
     return list(dict.fromkeys(key(record) for record in records))
+
+
+def models_or_floors(records: Iterable[Record]) -> list[str]:
+    """Return the models, where there are any; else the floors and ceilings."""
+    names = distinct_values(records, lambda record: record.model)
+    return [name for name in names if not is_reference(name)] or names
+
+
+class Repeats:
+    """Tells rows of floors and ceilings that would say again what stands above.
+
+    Their answers do not depend on what points at a sound, so that every further way of pointing gives the same numbers.
+
+    Example:
+        >>> repeats = Repeats()
+        >>> [repeats.found("mixture", "bass", 9, "1.00"), repeats.found("mixture", "bass", 9, "1.00")]
+        [False, True]
+        >>> [repeats.found("tuss-small", 1), repeats.found("tuss-small", 1)]
+        [False, False]
+    """
+
+    def __init__(self) -> None:
+        self._rows: set[tuple[object, ...]] = set()
+
+    def found(self, model: str, *cells: object) -> bool:
+        """Say whether a floor or ceiling had such a row before, and remember it."""
+        row = (model, *cells)
+        known = is_reference(model) and row in self._rows
+        self._rows.add(row)
+        return known
 
 
 def _distinct(values: Iterable[object]) -> list[str]:
