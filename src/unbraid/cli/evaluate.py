@@ -124,13 +124,14 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
 
 def _examine(examination: Examination, entrants: Entrants, out: Path, *, processes: int, cases: int) -> None:
     """Run an examination, write its pages, and say what is worth a look at once."""
-    from unbraid.evaluation.examination import run_examination
+    from unbraid.evaluation.examination import no_empty_folder, run_examination
     from unbraid.evaluation.publishing import publish
 
     path = out / "results.jsonl"
-    with ProgressLine(1) as line:
-        line.begin("evaluate")
-        run = run_examination(examination, entrants, path, processes=processes, progress=line.update)
-    written = publish(examination, entrants, run, path, cases=cases)
+    with no_empty_folder(out):
+        with ProgressLine(1) as line:
+            line.begin("evaluate")
+            run = run_examination(examination, entrants, path, processes=processes, progress=line.update)
+        written = publish(examination, entrants, run, path, cases=cases)
     summary = examination.summary(run.evaluation)
     typer.echo("\n".join([*([summary, ""] if summary else []), *map(str, written)]))

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from unbraid.errors import ModelError
 from unbraid.evaluation.protocols import Contestant
-from unbraid.evaluation.reference_methods import ReferenceModel, find_reference
+from unbraid.evaluation.reference_methods import REFERENCE_NAMES, ReferenceModel, find_reference
 from unbraid.models.queries import add_query, is_for, load_query
+from unbraid.models.separator import Separator
 from unbraid.zoo import PRIOR_SYSTEM, ZOO, load_model, read_file, weights_hash
 
 
@@ -55,12 +57,22 @@ class Entrants:
             path = Path(name) if entry is None else entry.path
             loaded[short] = Contestant.enter(
                 short,
-                load_model(name, device=self.device),
+                _load(name, self.device),
                 weights=weights_hash(path) if path else None,
                 trained=_steps(path),
             )
         _add_taught(list(loaded.values()), self.taught)
         return list(loaded.values())
+
+
+def _load(name: str, device: str) -> Separator:
+    """Load a model; who asks for one that there is not is told of floors and ceilings too."""
+    try:
+        return load_model(name, device=device)
+    except ModelError as error:
+        if name in ZOO or Path(name).exists():
+            raise
+        raise ModelError(f"{error}; floors and ceilings are {', '.join(REFERENCE_NAMES)}:FILE") from error
 
 
 def _add_taught(contestants: Sequence[Contestant], files: Sequence[Path]) -> None:
