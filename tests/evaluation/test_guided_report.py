@@ -62,6 +62,27 @@ def test_classes_of_one_track_are_averaged_before_tracks_are() -> None:
     assert cells(table, "same track x5", "drums", "few")[3:] == ["1", "4.00", "4.00", "4.00", "–"]
 
 
+def test_floors_and_ceilings_stand_beside_models_and_say_everything_once() -> None:
+    wrong, pair, absent = Condition(Kind.WRONG, 1), Condition(Kind.PAIR, 1), Condition(Kind.ABSENT, 1)
+    conditions = (Condition(Kind.LABEL), FIVE, wrong, pair, absent)
+    rows = [
+        record("a", label, -6.0 if model == "mixture" else 2.0, condition, model=model)
+        for condition in conditions
+        for label in ("bass", "drums")
+        for model in ("few", "mixture")
+    ]
+    table = condition_tables(rows)
+    assert table.count("| few |") == 6
+    assert table.count("| mixture |") == 3
+    assert "rows that would say the same are left out" in table
+    assert cells(table, "label", "bass", "mixture")[4] == "-6.00"
+    for told in (wrong_table(rows), pair_table(rows), nothing_table(rows)):
+        assert told.count("| few |") == 3
+        assert told.count("| mixture |") == 1
+    assert "mixture" not in contrast_table(rows)
+    assert beside_table(rows).count("| mixture, ") == 1
+
+
 def test_contrasts_are_made_on_the_same_tracks_and_classes() -> None:
     other = Condition(Kind.OTHER_TRACK, 5)
     rows = [

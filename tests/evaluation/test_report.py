@@ -10,6 +10,7 @@ from unbraid.evaluation.records import Record, SourceScore
 from unbraid.evaluation.report import (
     absent_table,
     bootstrap_mean,
+    describe_run,
     item_table,
     paper_table,
     score_tables,
@@ -71,6 +72,25 @@ def test_scores_are_means_over_items_by_prompt_and_model() -> None:
     assert cells(table, "bass", "small")[2:4] == ["2", "3.00 [2.00, 4.00]"]
     assert cells(table, "bass", "large")[2:] == ["1", "9.00", "9.00", "9.00"]
     assert cells(table, "drums", "small")[3:] == ["–", "–", "–"]
+
+
+def test_floors_and_ceilings_stand_beside_models_and_say_everything_once() -> None:
+    rows = [
+        *(record("a", "bass", 2.0, mode=mode) for mode in (Mode.ALL, Mode.SINGLE)),
+        *(record("a", "bass", -6.0, mode=mode, model="mixture") for mode in (Mode.ALL, Mode.SINGLE)),
+        *(record("a", "drums", None, mode=Mode.ABSENT, model=model) for model in ("small", "mixture")),
+    ]
+    assert score_tables(rows).count("| bass | small |") == 2
+    assert score_tables(rows).count("| bass | mixture | 1 | -6.00 |") == 1
+    assert "mixture" not in single_table(rows)
+    assert "| prompt | small |\n" in item_table(rows)
+    assert "| bass | mixture" in score_tables([one for one in rows if one.model == "mixture"])
+    assert "| drums | small |" in absent_table(rows)
+    assert "| drums | mixture |" not in absent_table(rows)
+    assert "| **all** | mixture |" in absent_table(rows)
+    told = describe_run(rows)
+    assert "- floors and ceilings: `mixture`\n" in told
+    assert told.count("SHA-256") == 1
 
 
 def test_modes_are_compared_on_the_items_that_have_both() -> None:

@@ -13,12 +13,16 @@ from unbraid.evaluation.paper_guided import ABLATION, AUDIO, FEW_SHOT
 from unbraid.evaluation.protocols import Evaluation
 from unbraid.evaluation.questions import Kind
 from unbraid.evaluation.records import Record, SourceScore, mean_of
+from unbraid.evaluation.reference_methods import is_reference
 from unbraid.evaluation.report import (
+    REPEATS_NOTE,
+    Repeats,
     area_under_curve,
     bootstrap_mean,
     describe_run,
     distinct_values,
     mean_with_interval,
+    models_or_floors,
     row_of,
     skipped_table,
 )
@@ -58,7 +62,8 @@ def condition_tables(records: Sequence[Record]) -> str:
         rows = [one for one in records if one.item_set == item_set and kind_of(one) in POINTED]
         if rows:
             tables.append(f"### {item_set}\n\n{_condition_table(rows)}")
-    return "\n\n".join(tables)
+    compared = tables and len(models_or_floors(records)) < len({one.model for one in records})
+    return "\n\n".join([*([REPEATS_NOTE] if compared else []), *tables])
 
 
 def _condition_table(rows: Sequence[Record]) -> str:
@@ -69,13 +74,16 @@ def _condition_table(rows: Sequence[Record]) -> str:
         "| condition | class | model | tracks | SDR | SI-SDR | SI-SDR improvement | presence |",
         "|---|---|---|--:|--:|--:|--:|--:|",
     ]
+    repeats = Repeats()
     for mode in distinct_values(rows, lambda one: one.mode):
         for label in (ALL, *sorted({one.prompt for one in rows if one.mode == mode})):
             for model in distinct_values(rows, lambda one: one.model):
                 here = [one for one in rows if one.mode == mode and one.model == model and label in (ALL, one.prompt)]
                 if here:
-                    means = (_mean(by_track(here, score)) for score in scores)
-                    lines.append(row_of(mode, label, model, len({one.item for one in here}), *means))
+                    tracks = len({one.item for one in here})
+                    row = (tracks, *(_mean(by_track(here, score)) for score in scores))
+                    if not repeats.found(model, label, *row):
+                        lines.append(row_of(mode, label, model, *row))
     return "\n".join(lines)
 
 
@@ -101,7 +109,7 @@ def contrast_table(records: Sequence[Record]) -> str:
     """Compare ways of pointing at the same sounds, with as many examples; zero for a model that does not listen."""
     found: list[str] = []
     for contrast in CONTRASTS:
-        for model in distinct_values(records, lambda one: one.model):
+        for model in models_or_floors(records):
             mine = [one for one in records if one.model == model]
             for count in sorted({count_of(one) for one in mine if kind_of(one) is contrast.better}):
                 found.extend(_contrast_rows(mine, contrast, count))
@@ -158,7 +166,7 @@ def wrong_table(records: Sequence[Record]) -> str:
         "|---|---|---|--:|--:|--:|",
     ]
     for model in distinct_values(rows, lambda one: one.model):
-        for label in (ALL, *sorted({one.prompt for one in rows if one.model == model})):
+        for label in _labels(rows, model):
             here = [one for one in rows if one.model == model and label in (ALL, one.prompt)]
             tracks = len({one.item for one in here})
             scores = (by_track(here, lambda one: one.si_sdr), by_track(here, _si_sdr_of_others))
@@ -178,7 +186,7 @@ def pair_table(records: Sequence[Record]) -> str:
         "|---|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for model in distinct_values(rows, lambda one: one.model):
-        for label in (ALL, *sorted({one.prompt for one in rows if one.model == model})):
+        for label in _labels(rows, model):
             here = [one for one in rows if one.model == model and label in (ALL, one.prompt)]
             verdicts = [verdict for one in here for verdict in pair_verdicts(one.sources, one.others)]
             values = (by_track(here, score) for score in (lambda one: one.si_sdr, _si_sdr_of_others, _margin))
@@ -223,7 +231,7 @@ def nothing_table(records: Sequence[Record]) -> str:
     for mode in distinct_values(rows, lambda one: one.mode):
         for model in distinct_values(rows, lambda one: one.model):
             absent = [one for one in rows if one.mode == mode and one.model == model]
-            for label in (ALL, *sorted({one.prompt for one in absent} - {"noise"})) if absent else ():
+            for label in [one for one in _labels(absent, model) if one != "noise"] if absent else ():
                 here = [one for one in absent if label in (ALL, one.prompt)]
                 present = [one for one in _there(records, here[0]) if one.model == model and label in (ALL, one.prompt)]
                 areas = (area_under_curve(here, present, score) for score in scores)
@@ -257,17 +265,25 @@ def beside_table(records: Sequence[Record]) -> str:
         "| row | " + " | ".join(labels) + " |",
         "|---|--:|--:|--:|--:|",
     ]
+    repeats = Repeats()
     for model in distinct_values(rows, lambda one: one.model):
         mine = [one for one in rows if one.model == model]
         for mode in distinct_values(mine, lambda one: one.mode):
             here = [[one for one in mine if one.mode == mode and one.prompt == label] for label in labels]
-            lines.append(row_of(f"{model}, {mode}", *(_mean(by_track(one, lambda row: row.sdr)) for one in here)))
+            row = [_mean(by_track(one, lambda row: row.sdr)) for one in here]
+            if not repeats.found(model, *row):
+                lines.append(row_of(f"{model}, {mode}", *row))
     papers = {f"few-shot paper: {name}": row for name, row in FEW_SHOT.items()} if _has_examples(records) else {}
     if any(one.prompt == "other" for one in rows):
         papers |= {f"LaSAFT paper: {name}": row for name, row in {**ABLATION, "audio query": AUDIO}.items()}
     for name, row in papers.items():
         lines.append(row_of(name, *(f"{row[label]:.2f}" if label in row else "–" for label in labels)))
     return "\n".join(lines)
+
+
+def _labels(rows: Sequence[Record], model: str) -> list[str]:
+    """Return the classes that have rows of their own for a model; floors and ceilings have one for all of them."""
+    return [ALL] if is_reference(model) else [ALL, *sorted({one.prompt for one in rows if one.model == model})]
 
 
 def by_track(rows: Iterable[Record], score: Score) -> list[float | None]:

@@ -106,13 +106,17 @@ def describe_run(records: Sequence[Record]) -> str:
 
 
 def score_tables(records: Sequence[Record]) -> str:
-    """Write one table per set of items and mode: prompts and models down, scores across."""
+    """Write one table per set of items and mode: prompts and models down, scores across.
+
+    Floors and ceilings answer a prompt alone as they do among others; they are not repeated.
+    """
     tables = []
     for item_set in distinct_values(records, lambda record: record.item_set):
+        repeats = Repeats()
         for mode in (Mode.ALL, Mode.SINGLE):
             rows = [one for one in records if one.item_set == item_set and one.mode == mode.value]
             if rows:
-                tables.append(f"### {item_set}, {mode.value}\n\n{_score_table(rows)}")
+                tables.append(f"### {item_set}, {mode.value}\n\n{_score_table(rows, repeats)}")
     return "\n\n".join(tables)
 
 
@@ -213,14 +217,16 @@ def skipped_table(skipped: Sequence[Skipped]) -> str:
     )
 
 
-def _score_table(rows: Sequence[Record]) -> str:
+def _score_table(rows: Sequence[Record], repeats: Repeats) -> str:
     lines = ["| prompt | model | items | SI-SDR | SI-SDR improvement | SNR |", "|---|---|--:|--:|--:|--:|"]
     scores: tuple[Score, ...] = (lambda one: one.si_sdr, lambda one: one.si_sdr_improvement, lambda one: one.snr)
     for prompt in distinct_values(rows, lambda record: record.prompt):
         for model in distinct_values(rows, lambda record: record.model):
             here = [one for one in rows if one.prompt == prompt and one.model == model]
             if here:
-                lines.append(row_of(prompt, model, len(here), *(mean_with_interval(here, score) for score in scores)))
+                row = (len(here), *(mean_with_interval(here, score) for score in scores))
+                if not repeats.found(model, prompt, *row):
+                    lines.append(row_of(prompt, model, *row))
     return "\n".join(lines)
 
 
