@@ -83,3 +83,15 @@ def test_every_way_is_possible() -> None:
     assert {"mle", "map", "default"} <= set(benchmark.WAYS)
     for way in benchmark.WAYS.values():
         assert replace(way.search) == way.search
+
+
+def test_ways_are_compared_on_the_same_sources() -> None:
+    def outcome(*answers: dict[str, float]) -> object:
+        return benchmark.Outcome([benchmark.Answer("recorded", one, one) for one in answers], 9, 20, 0.5)
+
+    outcomes = {
+        "mle": outcome({"vocals": 1.0, "drums": 3.0}, {"vocals": 2.0}),
+        "map": outcome({"vocals": 0.5, "drums": 4.5}, {"vocals": 0.5}),
+    }
+    row = benchmark.differences(outcomes).splitlines()[2]
+    assert row == "| map | -1.00 [-1.50, -0.50] | 1.50 |  |  | -0.50 [-1.50, 0.50] |"

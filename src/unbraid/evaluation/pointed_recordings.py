@@ -1,7 +1,8 @@
 """GuideSep through the door that everyone uses, told by real humming; protocol ``pointed-hum``.
 
 Masks that nobody painted claim the same bins on both sides, which the door refuses. They are given to the network
-alone, mono at 16 kHz; so is the humming without them, to compare.
+alone, mono at 16 kHz; so is the humming without them, to compare, and in its place the target itself: what nobody can
+imitate better.
 
 Axes: C channels, N samples.
 """
@@ -37,6 +38,7 @@ IMITATIONS = ("hum.flac", "mimic.flac")
 HUMMED, PLAYED = "humming", "played imitation"
 MIMICRY = "mimicry"
 NETWORK, NETWORK_PSEUDO = "mimicry, network alone", "mimicry, pseudo-masks, network alone"
+NETWORK_PERFECT = "the target itself as mimicry, network alone"
 Way = tuple[Guide, ...] | Guides
 """Guides for the door, or what the network itself is given."""
 
@@ -152,6 +154,7 @@ def _ways(one: Imitated, seed: int) -> dict[str, Way]:
         "positive mask": (Mask(painted, soft=False),),
         NETWORK: Guides(imitation),
         NETWORK_PSEUDO: Guides(imitation, *pseudo),
+        NETWORK_PERFECT: Guides(target),
     }
 
 
