@@ -22,6 +22,7 @@ from unbraid.library import is_file_name, library
 
 SUFFIX = ".safetensors"
 KIND = "instglow"
+RESIDUAL = "residual"  # among names of priors: what the others leave
 WEIGHTS = Path(__file__).parent / "weights"
 SHIPPED: dict[str, str] = {
     "vocals": "47e577f62e4b10e5beb3c39fe707ef7d160a0484e8fb132d7fea6736585489f5",
@@ -150,23 +151,30 @@ def find_prior(name_or_path: str | Path) -> PriorFile:
 def find_priors(names_or_paths: Sequence[str | Path] | None) -> list[PriorFile]:
     """Return the priors that shall separate together; None is all that are known.
 
+    ``"residual"`` among them is no prior, but a source without one: what the others leave. It is not returned.
+
     Raises:
-        ModelError: if one is missing or damaged, two are of one source, or there are fewer than two.
+        ModelError: if one is missing or damaged, two are of one source, or there are fewer than two sources.
     """
-    found = list(known_priors().values()) if names_or_paths is None else [find_prior(one) for one in names_or_paths]
-    names = [prior.name for prior in found]
+    words = names_or_paths or ()
+    found = [find_prior(word) for word in words if word != RESIDUAL]
+    if names_or_paths is None:
+        found = list(known_priors().values())
+    names = [prior.name for prior in found] + [RESIDUAL for word in words if word == RESIDUAL]
     twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
     if twice is not None:
         raise ModelError(f"two priors are of {twice!r}: give one for each source")
-    if not found:
+    if names == [RESIDUAL]:
+        raise ModelError("residual is what priors leave: name at least one of them beside it, such as vocals,residual")
+    if not names:
         raise ModelError(
             "there are no priors to separate with: train them with recipes/instglow_small.py, and add them with "
             "unbraid priors add"
         )
-    if len(found) == 1:
+    if len(names) == 1:
         raise ModelError(
             f"one prior alone ({names[0]}) would take the whole mixture for its own: give two or more, one for each "
-            "source that sounds"
+            f"source that sounds, or {RESIDUAL} for what the others leave"
         )
     return found
 

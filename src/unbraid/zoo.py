@@ -33,7 +33,7 @@ from unbraid.models.lasaft_network import LABELS, LasaftConfig
 from unbraid.models.queries import SUFFIX, add_query, load_query
 from unbraid.models.separator import Separator
 from unbraid.models.tuss import PRESETS, PROMPTS, Tuss, TussConfig
-from unbraid.priors import SHIPPED, find_priors
+from unbraid.priors import RESIDUAL, SHIPPED, find_priors
 
 WEIGHTS = Path(__file__).parent / "weights"
 FORMAT = "unbraid-1"
@@ -209,8 +209,8 @@ def load_model(
         name_or_path: a name that ``unbraid models`` lists, or the path of a ``.safetensors`` file that Unbraid
             wrote; of a ``.unbraid`` file, the model that learned its label, which then knows it.
         device: where its tensors live.
-        priors: of ``"instglow"``: sources that there are priors of, or files of priors, at least two; None takes all
-            that ``unbraid priors`` lists.
+        priors: of ``"instglow"``: sources that there are priors of, or files of priors, at least two, of which one
+            may be ``"residual"``, what the others leave; None takes all that ``unbraid priors`` lists.
 
     Returns:
         The separator, ready for inference.
@@ -225,7 +225,9 @@ def load_model(
         raise ModelError(f"{name_or_path} takes no priors: leave them out, or use {PRIOR_SYSTEM}")
     if str(name_or_path) == PRIOR_SYSTEM:
         found = [cast(Instglow, read_weights(prior.path)) for prior in find_priors(priors)]
-        return _place(combine(found, search_config=SEARCHES["default"]), device, name=PRIOR_SYSTEM)
+        leaves = priors is not None and RESIDUAL in priors
+        made = combine(found, search_config=SEARCHES["default"], residual=leaves)
+        return _place(made, device, name=PRIOR_SYSTEM)
     if entry is None and path.suffix == SUFFIX:
         return _load_taught(path, device=device)
     if entry is not None:
@@ -289,7 +291,7 @@ def read_weights(path: Path) -> Separator:
             {key: value.float() if value.is_floating_point() else value for key, value in widen(tensors).items()}
         )
     except (RuntimeError, ValueError) as error:
-        raise ModelError(f"{path}: damaged weights file ({str(error).partition(chr(10))[0]})") from error
+        raise ModelError(f"{path}: damaged weights file ({str(error).partition(chr(10))[0]}): get it again") from error
     return model.eval()
 
 

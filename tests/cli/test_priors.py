@@ -26,10 +26,16 @@ def desk(tmp_path, monkeypatch):
     for number, name in enumerate(("vocals", "drums", "kazoo")):
         torch.manual_seed(number)
         model = Instglow(InstglowConfig(names=(name,), priors=(PRIORS["debug"],)))
+        for block in model.priors[0].blocks:
+            torch.nn.init.normal_(block.norm.bias)
         save_weights(model, f"{name}.safetensors", card={"steps": 1000 + number, "training_data": ["solos", "more"]})
-    samples = 0.3 * torch.rand(2, 4000, generator=torch.Generator().manual_seed(0))
-    write_audio("song.wav", Audio(samples, 8000), encoding=Encoding("wav", "16"))
+    write_song(8000)
     return tmp_path
+
+
+def write_song(rate):
+    samples = 0.3 * torch.rand(2, rate // 2, generator=torch.Generator().manual_seed(0))
+    write_audio("song.wav", Audio(samples, rate), encoding=Encoding("wav", "16"))
 
 
 def call(*words):
@@ -85,6 +91,41 @@ def test_a_song_is_separated_with_the_priors_named():
     assert manifest["model"] == "instglow (vocals, drums, kazoo.safetensors)"
 
 
+def test_the_residual_is_what_the_priors_do_not_explain():
+    add("vocals", "drums")
+    write_song(44100)
+    result = call("separate", "song.wav", "--priors", "vocals,residual, drums", "--quiet", "-o", "left")
+    assert result.exit_code == 0, result.output
+    assert call("separate", "song.wav", "--priors", "vocals,drums", "--quiet", "-o", "shared").exit_code == 0
+    assert call("separate", "song.wav", "--priors", "vocals,residual", "--quiet", "-o", "alone").exit_code == 0
+    song = read_audio("song.wav").samples
+    left, shared, alone = (
+        {path.stem: read_audio(path).samples for path in Path(folder, "song").glob("*.wav")}
+        for folder in ("left", "shared", "alone")
+    )
+    assert left.keys() == shared.keys() == {"vocals", "drums", "residual"}
+    assert alone.keys() == {"vocals", "residual"}
+    assert torch.equal(sum(left.values()), song)
+    assert float(left["residual"].norm()) > 1.2 * float(shared["residual"].norm())
+    manifest = json.loads(Path("left/song/manifest.json").read_text())
+    assert manifest["model"] == "instglow (vocals, residual, drums)"
+
+
+def test_the_residual_beside_labels_has_a_name_of_its_own():
+    add("vocals", "drums")
+    write_song(44100)
+    words = ["separate", "song.wav", "--priors", "vocals,drums,residual", "--quiet"]
+    assert call(*words, "-o", "all").exit_code == 0
+    asked = ["--label", "drums", "--target", "unexplained", "--label", "residual"]
+    assert call(*words, *asked, "-o", "some").exit_code == 0
+    assert call(*words, "--label", "residual", "--no-residual", "-o", "alone").exit_code == 0
+    assert sorted(path.stem for path in Path("some/song").glob("*.wav")) == ["drums", "residual", "unexplained"]
+    assert [path.stem for path in Path("alone/song").glob("*.wav")] == ["residual"]
+    expected = read_audio("all/song/residual.wav").samples
+    for path in ("some/song/unexplained.wav", "alone/song/residual.wav"):
+        assert float((read_audio(path).samples - expected).norm()) < 0.01 * float(expected.norm())
+
+
 def test_a_label_is_one_of_the_stems():
     add("vocals", "drums")
     result = call("separate", "song.wav", "-m", "instglow", "--priors", "vocals,drums", "--label", "drums")
@@ -103,6 +144,12 @@ def test_a_label_is_one_of_the_stems():
         (["--priors", "vocals,song.wav"], "no prior of 'song.wav'"),
         (["--priors", "vocals"], "one prior alone (vocals) would take the whole mixture"),
         (["--priors", "vocals,drums,vocals"], "two priors are of 'vocals'"),
+        (["--priors", "vocals,residual,residual"], "two priors are of 'residual'"),
+        (["--priors", "residual"], "residual is what priors leave"),
+        (["--priors", "vocals,residual", "--no-residual"], "--no-residual leaves it out"),
+        (["--priors", "vocals,drums", "--label", "residual"], "add it to them, --priors vocals,drums,residual"),
+        (["--priors", "vocals,drums,residual", "--label", "residual"], "call it --target unexplained --label residual"),
+        (["--priors", "vocals,residual", "--target", "residual", "--label", "residual"], "written to one file"),
         (["--priors", "vocals,,drums"], "names nothing in one place"),
         (["--priors", ""], "names nothing in one place"),
         (["--priors", "vocals,slow.safetensors"], "'vocals' and 'slow' hear different spectrograms"),

@@ -269,6 +269,8 @@ def test_priors_are_put_together(model):
     condition = model.condition(targets("low"))
     assert torch.equal(joined(mixture, condition).stems, model(mixture, condition).stems)
     assert combine(single, search_config=SEARCHES["map"]).config.search == SEARCHES["map"]
+    assert combine(single, residual=True).vocabulary == (*model.vocabulary, "residual")
+    assert combine([combine(single, residual=True)], residual=False).vocabulary == model.vocabulary
     with pytest.raises(ModelError, match="different names"):
         combine([single[0], single[0]])
     with pytest.raises(ModelError, match="at least one prior"):

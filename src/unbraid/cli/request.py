@@ -58,7 +58,8 @@ def read_targets(words: Sequence[tuple[str, str]]) -> list[Guide | Target]:
             ``track``), and its value.
 
     Raises:
-        UsageError: if there is no guide, a name without anything to be named, or a place without a melody.
+        UsageError: if there is no guide, a name without anything to be named, a name for two sounds, or a place without
+            a melody.
         GuideError: if a guide is malformed or a target has none.
 
     Example:
@@ -84,7 +85,7 @@ def read_targets(words: Sequence[tuple[str, str]]) -> list[Guide | Target]:
     if name is not None and not pointing:
         raise UsageError(
             f"--as {name} names what --example, --hum, --score or --mask point at, and there is none before the first "
-            "--target"
+            "--target: give one, or leave --as out"
         )
     request: list[Guide | Target] = []
     for guide in guides:
@@ -94,12 +95,26 @@ def read_targets(words: Sequence[tuple[str, str]]) -> list[Guide | Target]:
             joined = name is not None or len(pointing) > 1
             request.append(Target(name or pointing[0].title, pointing) if joined else guide)
     request += [Target(title, _read_guides(held, f"target {title!r}: ")) for title, held in targets]
+    _check_names([title for title, _ in targets] + ([name] if name else []), request)
     if not request:
         raise UsageError(
             "nothing is asked for: give --prompts, --task, --label, --example, --hum, --score or --mask, such as "
             "--task music"
         )
     return request
+
+
+def _check_names(given: Sequence[str], request: Sequence[Guide | Target]) -> None:
+    """Refuse a name that the user gave to one sound and that another has too: prompts alone are numbered."""
+    from unbraid.guides.kinds import spell_targets
+
+    titles = [target.name for target in spell_targets(request)] if request else []
+    for name in given:
+        if titles.count(name) > 1:
+            raise UsageError(
+                f"two sounds are called {name!r}: give one another name with --target or --as; all that points at one "
+                "sound follows a single --target"
+            )
 
 
 def _name_of(names: Sequence[str]) -> str | None:
@@ -159,7 +174,7 @@ def _read_melody(option: str, value: str, more: list[tuple[str, str]], where: st
     offset = _read_offset(said["at"]) if "at" in said else 0.0
     if option == "hum":
         if "track" in said:
-            raise UsageError(f"{where}--track {said['track']} is for --score, not for --hum {value}")
+            raise UsageError(f"{where}--track {said['track']} is for --score, not for --hum {value}: leave it out")
         return Mimicry(value, offset=offset)
     track = said.get("track")
     return Score(value, track=int(track) if track is not None and track.isdecimal() else track, offset=offset)
@@ -234,8 +249,36 @@ def read_priors(text: str | None) -> list[str] | None:
     return words
 
 
+def check_residual(priors: Sequence[str], words: Sequence[tuple[str, str]], *, delivered: bool) -> None:
+    """Refuse to ask for what priors leave where it would be lost, or lie in the file of what stems leave.
+
+    Args:
+        priors: as they were named.
+        words: pairs of an option and its value, in their order.
+        delivered: whether what the stems leave is written.
+
+    Raises:
+        UsageError: if so.
+    """
+    from unbraid.priors import RESIDUAL
+
+    asked = ("label", RESIDUAL) in words
+    named = any(option == "target" for option, _ in words[: words.index(("label", RESIDUAL))]) if asked else False
+    if asked and priors and RESIDUAL not in priors:
+        raise UsageError(f"--label residual is what priors leave: add it to them, --priors {','.join(priors)},residual")
+    if asked and RESIDUAL in priors and delivered and not named:
+        raise UsageError(
+            "--label residual would lie in the file of what the stems leave: call it --target unexplained --label "
+            "residual, or leave all labels out, and residual is what the priors do not explain"
+        )
+    if RESIDUAL in priors and not words and not delivered:
+        raise UsageError("--priors asks for the residual, and --no-residual leaves it out: take one of them away")
+
+
 def prior_labels(words: Sequence[str]) -> list[Guide | Target]:
     """Return what is asked for where nothing but priors is named: the source of every one.
+
+    What they leave is not among them, as it is what the stems leave.
 
     Raises:
         ModelError: if one is missing or damaged.

@@ -16,7 +16,16 @@ import typer
 from unbraid.cli import console
 from unbraid.cli.console import ProgressLine, UsageError
 from unbraid.cli.inputs import Input, check_places, gather
-from unbraid.cli.request import ORDER, add_taught, prior_labels, read_priors, read_targets, spell, taught_model
+from unbraid.cli.request import (
+    ORDER,
+    add_taught,
+    check_residual,
+    prior_labels,
+    read_priors,
+    read_targets,
+    spell,
+    taught_model,
+)
 from unbraid.errors import Cancelled, UnbraidError
 
 if TYPE_CHECKING:
@@ -35,7 +44,9 @@ LabelOption = Annotated[Words, typer.Option(metavar="NAME", help="One sound by i
 PriorsOption = Annotated[
     str | None,
     typer.Option(
-        metavar="LIST", help="Separate with these priors alone (see `unbraid priors`): sources or files, with commas."
+        metavar="LIST",
+        help="Separate with these priors alone (see `unbraid priors`): sources or files, with commas; residual is what "
+        "they leave.",
     ),
 ]
 SearchOption = Annotated[
@@ -181,6 +192,7 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
         inputs, problems = gather(files, out=out)
         named_priors = read_priors(priors)
         spelled = spell(ctx.meta[ORDER], {name: given or [] for name, given in words.items()})
+        check_residual(named_priors or (), spelled, delivered=residual)
         request = prior_labels(named_priors) if named_priors and not spelled else read_targets(spelled)
         from unbraid.delivery import DeliveryOptions
         from unbraid.separation import Settings

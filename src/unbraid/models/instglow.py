@@ -275,12 +275,15 @@ def rivals(known: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in known if name not in left_out)
 
 
-def combine(separators: Sequence[Instglow], *, search_config: SearchConfig | None = None) -> Instglow:
+def combine(
+    separators: Sequence[Instglow], *, search_config: SearchConfig | None = None, residual: bool | None = None
+) -> Instglow:
     """Put the priors of several separators together in one.
 
     Args:
         separators: at least one; their priors are copied.
         search_config: how they search together; None is as the first one does.
+        residual: whether what they leave is a source, too (`InstglowConfig.residual`); None is as in the first one.
 
     Raises:
         ModelError: if a name comes twice, or priors hear different spectrograms.
@@ -288,8 +291,8 @@ def combine(separators: Sequence[Instglow], *, search_config: SearchConfig | Non
     Example:
         >>> one = Instglow(InstglowConfig(names=("a",), priors=(PRIORS["debug"],)))
         >>> other = Instglow(InstglowConfig(names=("b",), priors=(PRIORS["debug"],)))
-        >>> combine([one, other]).vocabulary
-        ('a', 'b')
+        >>> combine([one, other]).vocabulary, combine([one, other], residual=True).vocabulary
+        (('a', 'b'), ('a', 'b', 'residual'))
     """
     if not separators:
         raise ModelError("a separation needs at least one prior: name those of the sources in the mixture")
@@ -301,7 +304,7 @@ def combine(separators: Sequence[Instglow], *, search_config: SearchConfig | Non
             names=tuple(names),
             priors=tuple(shapes),
             search=search_config or first.search,
-            residual=first.residual,
+            residual=first.residual if residual is None else residual,
             segment=first.segment,
         )
     )
