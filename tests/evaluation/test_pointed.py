@@ -19,12 +19,13 @@ from unbraid.datasets.pack import PackWriter
 from unbraid.errors import DatasetError, ModelError
 from unbraid.evaluation.pointed import PointedPlan, all_questions, answer, evaluate_pointed
 from unbraid.evaluation.pointed_claims import write_claims
-from unbraid.evaluation.pointed_guides import Balance, Guides, Pointing, Question, exact_mimicry
+from unbraid.evaluation.pointed_guides import ABSENT, Balance, Guides, Pointing, Question, exact_mimicry
 from unbraid.evaluation.pointed_records import PointedFile, PointedRecord
 from unbraid.evaluation.pointed_report import write_sampler_report, write_windows_report
 from unbraid.evaluation.pointed_sampler import all_samplers, evaluate_sampler
 from unbraid.evaluation.pointed_windows import N_SAMPLES, PointedWindow, WindowSource
 from unbraid.evaluation.protocols import Contestant
+from unbraid.evaluation.reference_methods import ReferenceModel, find_reference
 from unbraid.guides.notes import Note
 from unbraid.guides.tones import render_tones
 from unbraid.models.diffusion import Solver
@@ -146,7 +147,8 @@ def test_all_questions_about_a_window_begin_at_one_noise(tmp_path: Path) -> None
     model = Follower(noise=0.5)
     question = Question(torch.zeros(N_SAMPLES), Guides(), None, torch.zeros(N_SAMPLES))
     entered = Contestant.enter("follower", model)
-    first, second, other = (answer(entered, question, seed=seed, label="Reed", steps=None).estimate for seed in (1, 1, 2))
+    draw = partial(answer, entered, question, label="Reed", steps=None)
+    first, second, other = (draw(seed=seed).estimate for seed in (1, 1, 2))
     assert torch.equal(first, second)
     assert torch.equal(first, other) == (not bool(first.any()))
     file = PointedFile(tmp_path / "results.jsonl")
@@ -228,6 +230,32 @@ def test_the_command_asks_and_writes_its_pages(pack: Path, tmp_path: Path) -> No
         nothing = CliRunner().invoke(app, ["evaluate", protocol, *model, *out])
         assert nothing.exit_code != 0
         assert lack in nothing.output
+
+
+def test_floors_and_ceilings_are_asked_once_about_the_same_sounds(windows: list[WindowSource], tmp_path: Path) -> None:
+    names = ("mixture", "silence", "oracle-irm", "oracle-cirm")
+    entered = [Contestant.enter(name, ReferenceModel(find_reference(name))) for name in names]
+    entered.append(Contestant.enter("follower", Follower()))
+    file = PointedFile(tmp_path / "results.jsonl")
+    records = evaluate_pointed(windows[:2], entered, records=file, plan=PointedPlan())
+    assert len([one for one in records if one.model == "follower"]) == 2 * len(all_questions())
+    floors = [one for one in records if one.model == "mixture"]
+    assert {(one.mode, one.item_set) for one in floors} == {
+        *((Pointing.FULL, f"set, {balance}") for balance in Balance),
+        *((pointing, f"set, {Balance.SONG}") for pointing in ABSENT),
+    }
+    full = {(one.model, one.item): one for one in find(records, Pointing.FULL)}
+    for item in {one.item for one in floors}:
+        assert full["mixture", item].si_sdr_improvement == pytest.approx(0, abs=1e-6)
+        assert full["silence", item].snr == 0
+        assert full["oracle-cirm", item].si_sdr > full["oracle-irm", item].si_sdr > full["mixture", item].si_sdr + 5
+    resting = [one for one in find(records, Pointing.RESTING) if one.model == "oracle-irm"]
+    assert {one.level_db for one in resting} == {-120.0}
+    page = write_windows_report(records)
+    assert "- floors and ceilings: `mixture`, `silence`, `oracle-irm`, `oracle-cirm`" in page
+    assert page.count("| **all** | oracle-irm |") == len(Balance)
+    assert "| oracle-irm, full |" in page
+    assert evaluate_pointed(windows[:2], entered, records=PointedFile(file.path), plan=PointedPlan()) == records
 
 
 def test_mask_prediction_is_examined_beside_diffusion(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from unbraid.evaluation.pointed_records import PointedFile
 from unbraid.evaluation.pointed_report import write_door_report
 from unbraid.evaluation.pointed_songs import ABOVE, BELOW, WHOLE, band_of, evaluate_songs
 from unbraid.evaluation.protocols import Contestant
+from unbraid.evaluation.reference_methods import ReferenceModel, find_reference
 from unbraid.evaluation.tracks import StemTrack, TrackSource, TrackStem
 from unbraid.models.guidesep import PRESETS, Guidesep
 from unbraid.models.guidesep_network import TwinShape
@@ -83,6 +84,17 @@ def test_imitations_go_through_the_door_and_alone(hums: Path, tmp_path: Path) ->
     assert len(model.heard) == 6
     page = write_door_report(records, skipped, title="pointed-hum")
     assert "| mimicry | **all** | half | 1 | " in page
+
+
+def test_floors_are_asked_once_as_recorded_and_once_as_the_network_hears(hums: Path, tmp_path: Path) -> None:
+    entered = [Contestant.enter(name, ReferenceModel(find_reference(name))) for name in ("mixture", "oracle-irm")]
+    file = PointedFile(tmp_path / "results.jsonl")
+    records, skipped = evaluate_imitated(find_imitated(hums), entered, records=file, plan=PointedPlan())
+    assert skipped == ()
+    modes = [one.mode for one in records if one.model == "oracle-irm" and one.item == "one"]
+    assert modes == ["mimicry", "mimicry, network alone"]
+    for one in records:
+        assert one.si_sdr_improvement == 0 if one.model == "mixture" else one.si_sdr_improvement > 10
 
 
 def test_what_is_no_imitation_is_refused(hums: Path, tmp_path: Path) -> None:

@@ -117,15 +117,23 @@ def evaluate_pointed(
 def _examine(
     window: PointedWindow, contestants: Sequence[Contestant], *, records: PointedFile, plan: PointedPlan
 ) -> Iterator[PointedRecord]:
-    """Ask all models everything about one window, or find their answers in the file."""
+    """Ask all models everything about one window, or find their answers in the file.
+
+    Floors and ceilings are asked once about the same sounds: guides are nothing to them.
+    """
+    answered: set[tuple[str, str]] = set()
     for pointing, balance in plan.questions:
         question = ask_about(window, pointing, balance, seed=plan.seed)
         if question is None:
             continue
-        fingerprint = fingerprint_of((question.mixture, question.reference, question.rest, *question.guides.parts))
+        sounds = (question.mixture, question.reference, question.rest)
+        fingerprint = fingerprint_of((*sounds, *question.guides.parts))
         for contestant in contestants:
-            if not can_answer(contestant, window.group):
-                continue
+            if isinstance(contestant.model, ReferenceModel):
+                asked = (contestant.name, fingerprint_of(sounds))
+                if asked in answered or not contestant.model.method.knows(window.group):
+                    continue
+                answered.add(asked)
             entry = Pass(
                 protocol=plan.protocol, mode=pointing.value, item_set=f"{window.item_set}, {balance}", item=window.name,
                 group=window.group, fingerprint=fingerprint, settings=plan.settings(contestant), seed=plan.seed,
@@ -137,12 +145,6 @@ def _examine(
                 record = entry.record(contestant, scored, sample_rate=SAMPLE_RATE)
                 records.keep(record, scored)
             yield record
-
-
-def can_answer(contestant: Contestant, label: str) -> bool:
-    """Say whether a floor or ceiling has an answer to a label; models, which follow guides, always have."""
-    model = contestant.model
-    return not isinstance(model, ReferenceModel) or model.method.knows(label)
 
 
 def answer(

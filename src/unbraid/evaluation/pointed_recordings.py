@@ -26,6 +26,7 @@ from unbraid.evaluation.pointed import PointedPlan, answer
 from unbraid.evaluation.pointed_guides import Guides, Question
 from unbraid.evaluation.pointed_records import Pass, PointedFile, PointedRecord, Scored, fingerprint_of
 from unbraid.evaluation.protocols import Contestant, Skipped
+from unbraid.evaluation.reference_methods import ReferenceModel
 from unbraid.evaluation.scoring import ask
 from unbraid.evaluation.tracks import dice_of
 from unbraid.guides.kinds import Guide, Mask, Mimicry, Target
@@ -113,7 +114,7 @@ def evaluate_imitated(
 
     Args:
         folders: from `find_imitated`.
-        contestants: models.
+        contestants: models; floors and ceilings, to which guides are nothing, are asked once about the same sounds.
         records: the file that results go to.
         plan: seed of the masks, and settings of the separation; questions and steps are not read.
         progress: called with the fraction done, 0..1.
@@ -125,8 +126,14 @@ def evaluate_imitated(
     skipped: list[Skipped] = []
     for number, folder in enumerate(folders):
         one = read_imitated(folder)
+        answered: set[tuple[str, bool]] = set()
         for mode, way in _ways(one, plan.seed).items():
             for contestant in contestants:
+                if isinstance(contestant.model, ReferenceModel):
+                    asked = (contestant.name, isinstance(way, Guides))  # as it was recorded, or as the network hears it
+                    if asked in answered:
+                        continue
+                    answered.add(asked)
                 entry = Pass(
                     protocol=PROTOCOL, mode=mode, item_set=one.kind, item=one.name, group=one.instrument,
                     fingerprint=fingerprint_of((one.mixture, one.target, one.imitation.samples, *_parts(way))),
