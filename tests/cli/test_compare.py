@@ -61,7 +61,7 @@ def test_two_results_are_compared(results: Path, tmp_path: Path) -> None:
 
 def test_what_cannot_be_compared_is_told(results: Path) -> None:
     found = CliRunner().invoke(app, ["compare", str(results / "0"), str(results / "nothing")])
-    assert found.exit_code != 0
+    assert found.exit_code == 2
     assert "there are no results" in found.output
 
 
@@ -71,6 +71,7 @@ def test_what_cannot_be_asked_for_is_exit_code_2(results: Path, tmp_path: Path) 
     for words, told in (
         (["--out", str(tmp_path / "file" / "page.md")], "cannot be written"),
         (["--first", "nobody"], "no records of nobody"),
+        (["--score", "beauty"], "have no beauty of the same recordings in common"),
     ):
         found = CliRunner().invoke(app, [*pair, *words, "--json"])
         assert found.exit_code == 2

@@ -86,7 +86,7 @@ def test_a_long_list_of_faults_is_cut(tmp_path):
 
 def test_a_folder_that_is_another_is_one_line_on_stderr(tmp_path):
     result = run("check", "musdb18-hq", str(tmp_path))
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert "this is not MUSDB18-HQ" in result.stderr
 
 
@@ -97,5 +97,5 @@ def test_the_help_does_not_wait_for_torch():
 
 def test_a_check_that_cannot_begin_is_json_too(tmp_path):
     result = run("check", "musdb18-hq", str(tmp_path), "--json")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "is not MUSDB18-HQ" in json.loads(result.stdout)["error"]["message"]

@@ -77,7 +77,7 @@ def test_models_are_asked_for_sounds_of_recordings(run, tmp_path):
     assert sorted(sounds) == ["drums", "vocals"]  # they take turns
     assert all({"model-0", "model-1"} < set(page["stimuli"].values()) for page in key)
     too_many = run("--data", tmp_path / "songs", *models, "--trials", 4, "-o", tmp_path / "more")
-    assert too_many.exit_code == 1
+    assert too_many.exit_code == 2
     assert "ask for fewer trials" in too_many.stderr
     assert not (tmp_path / "more").exists()
 
@@ -102,7 +102,7 @@ def test_calls_that_make_no_sense(run, words, message):
 def test_a_key_that_is_none(run, tmp_path):
     (tmp_path / "x.json").write_text("[]")
     result = run("--analyze", tmp_path / "x.json", tmp_path / "x.json")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "is not a key of a listening test" in result.stderr
 
 
@@ -110,5 +110,5 @@ def test_a_taken_place_is_told_before_any_work(run, tmp_path):
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "mine.txt").touch()
     told = run("--data", tmp_path / "nowhere", "-m", "nobody", "-o", tmp_path / "test")
-    assert told.exit_code == 1
+    assert told.exit_code == 2
     assert "is there already" in told.stderr

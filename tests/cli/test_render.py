@@ -34,4 +34,7 @@ def test_repeating_a_call_makes_nothing(tmp_path):
 def test_usage_errors(tmp_path):
     assert run(tmp_path / "a", "--tracks", 0).exit_code == 2
     assert run(tmp_path / "a", "--layout", "cake").exit_code == 2
+    refused = run(tmp_path / "a", "--soundfont", tmp_path / "none.sf2")
+    assert refused.exit_code == 2
+    assert "no SoundFont at" in refused.stderr
     assert not (tmp_path / "a").exists()

@@ -23,13 +23,20 @@ def run(*words, tmp_path):
         (["--token", "short"], "16 letters"),
         (["--device", "abacus"], "no such device"),
         (["--host", "no.such.host.example", "--token", "x" * 16], "cannot listen"),
-        (["--model", "/no/such/tuss-small.safetensors"], "another model is called"),
+        (["--model", "/no/such/model.safetensors"], "--model /no/such/model.safetensors: there is no such file"),
     ],
 )
 def test_what_cannot_be_is_refused_with_code_2(words, message, tmp_path):
     answer = run(*words, tmp_path=tmp_path)
     assert answer.exit_code == 2, answer.output
     assert message in answer.output
+
+
+def test_a_model_that_is_called_like_one_that_ships_is_refused(tmp_path):
+    (tmp_path / "tuss-small.safetensors").touch()
+    answer = run("--model", str(tmp_path / "tuss-small.safetensors"), tmp_path=tmp_path)
+    assert answer.exit_code == 2
+    assert "another model is called" in answer.output
 
 
 def test_a_port_that_is_taken_is_told(tmp_path):

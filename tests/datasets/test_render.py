@@ -7,7 +7,7 @@ import soundfile
 from unbraid.datasets import render
 from unbraid.datasets.render import Plan, quantize, render_sounds, render_stems, track_folder
 from unbraid.datasets.speech import find_espeak
-from unbraid.errors import DatasetError
+from unbraid.errors import DatasetError, SettingsError
 
 QUICK = {"seed": 3, "duration": 2.0, "soundfont": ""}
 
@@ -68,24 +68,24 @@ def test_a_failure_leaves_nothing_half_written(tmp_path, monkeypatch):
 
 
 def test_other_settings_need_another_folder(pack):
-    with pytest.raises(DatasetError, match="another seed"):
+    with pytest.raises(SettingsError, match="another seed"):
         render_stems(pack, tracks=3, jobs=1, **{**QUICK, "seed": 4})
-    with pytest.raises(DatasetError, match="another duration, channels"):
+    with pytest.raises(SettingsError, match="another duration, channels"):
         render_stems(pack, tracks=3, jobs=1, channels=2, **{**QUICK, "duration": 3.0})
-    with pytest.raises(DatasetError, match="another layout"):
+    with pytest.raises(SettingsError, match="another layout"):
         render_sounds(pack, count=1, seed=3, jobs=1)
 
 
 def test_places_that_cannot_be_written_to(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(DatasetError, match="cannot render into"):
+    with pytest.raises(SettingsError, match="cannot render into"):
         render_stems(tmp_path / "file", tracks=1, **QUICK)
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "render.json").write_text("{")
-    with pytest.raises(DatasetError, match="cannot render into"):
+    with pytest.raises(SettingsError, match="cannot render into"):
         render_stems(tmp_path / "odd", tracks=1, **QUICK)
     (tmp_path / "odd" / "render.json").write_text(json.dumps([1]))
-    with pytest.raises(DatasetError, match="choose another folder"):
+    with pytest.raises(SettingsError, match="choose another folder"):
         render_stems(tmp_path / "odd", tracks=1, **QUICK)
 
 

@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 from unbraid.audio.signal import Audio
-from unbraid.errors import DatasetError
+from unbraid.errors import SettingsError
 from unbraid.listening.questionnaire import PARTS, QUALITY, TIMBRE, write_test
 from unbraid.listening.stimuli import Stimuli
 
@@ -75,15 +75,15 @@ def test_a_seed_gives_the_same_names_and_another_gives_others(tmp_path: Path) ->
 def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "mine.txt").write_text("x")
-    with pytest.raises(DatasetError, match="is there already"):
+    with pytest.raises(SettingsError, match="is there already"):
         write_test([stimuli("one")], tmp_path / "test", parts=[TIMBRE])
     assert (tmp_path / "test" / "mine.txt").read_text() == "x"
     (tmp_path / "other.key.json").write_text("{}")
-    with pytest.raises(DatasetError, match=r"key\.json: is there already"):
+    with pytest.raises(SettingsError, match=r"key\.json: is there already"):
         write_test([stimuli("one")], tmp_path / "other", parts=[TIMBRE])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.key.json", "test"]
 
 
 def test_nothing_to_ask(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="at least one trial"):
+    with pytest.raises(SettingsError, match="at least one trial"):
         write_test([], tmp_path / "test", parts=[TIMBRE])

@@ -9,7 +9,6 @@ import typer
 
 from unbraid.cli import console
 from unbraid.cli.console import UsageError
-from unbraid.errors import UnbraidError
 
 
 def compare(
@@ -31,15 +30,11 @@ def compare(
     from unbraid.evaluation.comparison import compare as compare_sides
     from unbraid.evaluation.comparison import comparison_document, read_side, write_comparison
 
-    try:
+    with console.preparing(as_json=as_json):
         found = compare_sides(read_side(a, model=first), read_side(b, model=second), score=score)
         page = write_comparison(found, count=tracks)
         if out is not None:
             _write(page, out)
-    except UnbraidError as error:
-        if as_json:
-            console.emit(console.error_document(error))
-        raise
     if as_json:
         console.emit(dict(comparison_document(found, count=tracks)))
     else:

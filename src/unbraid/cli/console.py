@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unbraid.errors import Cancelled, GuideError, ModelError, SettingsError, UnbraidError
+from unbraid.errors import AudioError, Cancelled, GuideError, ModelError, SettingsError, UnbraidError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -26,6 +28,26 @@ def exit_code(error: UnbraidError) -> int:
     if isinstance(error, UsageError | SettingsError | GuideError | ModelError):
         return MISUSED
     return STOPPED if isinstance(error, Cancelled) else FAILED
+
+
+@contextmanager
+def preparing(*, as_json: bool = False) -> Iterator[None]:
+    """Look for what the call names; whatever is not there, or is in the way, ends it with exit code 2.
+
+    A recording that cannot be read is no wrong word of the call: its error passes.
+
+    Args:
+        as_json: print the error on stdout, too.
+    """
+    try:
+        yield
+    except (AudioError, Cancelled):
+        raise
+    except UnbraidError as error:
+        if as_json:
+            emit(error_document(error))
+        complain(error)
+        raise typer.Exit(MISUSED) from error
 
 
 def one_line(error: BaseException, *, file: str | None = None) -> str:

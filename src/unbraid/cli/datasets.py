@@ -10,7 +10,7 @@ import typer
 
 from unbraid.cli import console
 from unbraid.cli.console import UsageError
-from unbraid.errors import DatasetError, UnbraidError
+from unbraid.errors import DatasetError
 
 if TYPE_CHECKING:
     from unbraid.datasets.public.dataset import Dataset
@@ -39,7 +39,7 @@ def list_all(
         typer.echo(f"  {dataset.url}")
 
 
-@datasets.command()
+@datasets.command(short_help="Print how the files of a dataset should lie.")
 def show(name: Annotated[str, typer.Argument(help="Name of a dataset, as the list has it.")]) -> None:
     """Print how the files of a dataset should lie, its splits, its license, and the paper to cite."""
     dataset = _named(name)
@@ -55,20 +55,16 @@ def show(name: Annotated[str, typer.Argument(help="Name of a dataset, as the lis
         typer.echo(f"    {line.strip()}")
 
 
-@datasets.command()
+@datasets.command(short_help="Tell what is missing or damaged in a dataset.")
 def check(
     name: Annotated[str, typer.Argument(help="Name of a dataset, as the list has it.")],
     root: Annotated[Path, typer.Argument(help="The folder that it was unpacked in.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with all faults.")] = False,
 ) -> None:
     """Tell what is missing or damaged in a dataset and how that is cured; exit code 1 if anything is."""
-    try:
+    with console.preparing(as_json=as_json):
         dataset = _named(name)
         faults = dataset.check(root)
-    except UnbraidError as error:
-        if as_json:
-            console.emit(console.error_document(error))
-        raise
     if as_json:
         console.emit({"dataset": dataset.name, "root": str(root), "faults": [asdict(fault) for fault in faults]})
     else:

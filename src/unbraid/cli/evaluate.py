@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unbraid.cli.console import ProgressLine
+from unbraid.cli.console import ProgressLine, preparing
 
 if TYPE_CHECKING:
     from unbraid.evaluation.entrants import Entrants
@@ -114,7 +114,8 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     )
     wishes = Wishes(single=single_prompt, absent=absent, examples=examples, repeats=repeats)
     try:
-        examination = find_examination(protocol, choice, wishes)
+        with preparing():
+            examination = find_examination(protocol, choice, wishes)
         floors = FLOORS_AND_CEILINGS if references else ()
         entrants = Entrants((*(model or default_models(protocol)), *floors), device, tuple(taught or ()))
         _examine(examination, entrants, out, processes=processes, cases=cases)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -66,15 +67,19 @@ def listen(  # noqa: PLR0913 - one parameter per option
     if keep_all:
         raise UsageError("--keep-all is about answers: give --analyze KEY, too")
     if bool(places) == bool(data) or bool(model) != bool(data):
-        raise UsageError("give folders of trials, or --data ROOT and the models that are compared, each with -m")
+        raise UsageError(
+            "it is not clear what is compared: give folders of trials, or --data ROOT and the models, each with -m"
+        )
     from unbraid.listening.questionnaire import PARTS, check_place, write_test
     from unbraid.listening.stimuli import make_stimuli
 
     folder = out or Path("listening")
-    check_place(folder)
+    with console.preparing(as_json=as_json):
+        check_place(folder)
+        make = _prepare(places or [], data, model or [], count=trials, seed=seed)
     with ProgressLine(2, quiet=quiet or as_json) as line, TemporaryDirectory() as made:
         line.begin("trials")
-        found = _find(places or [], data, model or [], Path(made), _Choice(trials, seed), line)
+        found = make(Path(made), line.update)
         line.begin("sounds")
         stimuli = [make_stimuli(trial, seconds=seconds) for trial in found]
     parts = [PARTS[one.value] for one in part or list(Question)]
@@ -93,29 +98,25 @@ def listen(  # noqa: PLR0913 - one parameter per option
     )
 
 
-class _Choice(NamedTuple):
-    """How many trials are made, and by which dice."""
-
-    trials: int
-    seed: int
-
-
-def _find(
-    places: list[Path], data: Path | None, models: list[str], made: Path, choice: _Choice, line: ProgressLine
-) -> list[TrialFiles]:
+def _prepare(
+    places: list[Path], data: Path | None, models: list[str], *, count: int, seed: int
+) -> Callable[[Path, Callable[[float], None]], list[TrialFiles]]:
+    """Find the trials, or choose what they are made of; return what makes them in a folder and tells how far it is."""
+    from unbraid.listening.separated import choose_questions, separate_trials
     from unbraid.listening.trials import find_trials
-
-    if data is None:
-        return find_trials(places)
-    from unbraid.listening.separated import separate_trials
     from unbraid.zoo import load_model
 
+    if data is None:
+        found = find_trials(places)
+        return lambda folder, progress: found
     loaded = [load_model(name) for name in models]
-    return separate_trials(data, loaded, made, count=choice.trials, seed=choice.seed, progress=line.update)
+    questions = choose_questions(data, loaded, count=count, seed=seed)
+    return lambda folder, progress: separate_trials(questions, loaded, folder, progress=progress)
 
 
 def _judge(key: Path, answers: list[Path], *, keep_all: bool, as_json: bool) -> None:
     from unbraid.listening.answers import analyze, write_analysis
 
-    found = analyze(key, answers, screen=not keep_all)
+    with console.preparing(as_json=as_json):
+        found = analyze(key, answers, screen=not keep_all)
     typer.echo(json.dumps(found.to_json(), ensure_ascii=False) if as_json else write_analysis(found).rstrip())

@@ -13,6 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from unbraid.cli.console import preparing
+
 
 class Layout(Enum):
     """What the folders hold."""
@@ -40,7 +42,10 @@ def render(
     """Compose and render songs with their true stems, or sound effects, ambiences and speech."""
     from unbraid.datasets.render import render_sounds, render_stems
     from unbraid.datasets.slakh import render_dataset
+    from unbraid.datasets.soundfont import choose_soundfont
 
+    with preparing():
+        choose_soundfont(soundfont or None)
     channels = 1 if mono else 2
     console = Console(highlight=False)
     started = time.monotonic()

@@ -59,6 +59,9 @@ def studio(  # noqa: PLR0913, PLR0917 - one parameter per option
     from unbraid.server.security import Door
     from unbraid.server.studio import StudioOptions
 
+    for path in model or ():
+        if not path.is_file():
+            raise UsageError(f"--model {path}: there is no such file: check the path")
     prepare()
     door = Door(host, token, tuple(allow_host or ()))
     options = StudioOptions(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from unbraid.cli.console import preparing
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -43,15 +45,17 @@ def train(  # noqa: PLR0913 - one parameter per option
     from rich.console import Console
 
     from unbraid.training.allocator import keep_freed_memory
-    from unbraid.training.loop import Place
+    from unbraid.training.loop import Place, check_folder
     from unbraid.training.loop import train as run
     from unbraid.training.recipe import load_recipe
 
     settings = {name: value for name, value in (("source", source), ("data", data)) if value}
     folder = out or Path("runs") / (f"{recipe.stem}-{source}" if source else recipe.stem)
+    with preparing():
+        made = _override(load_recipe(recipe, settings=settings), steps=steps, precision=precision)
+        check_folder(folder, resume=resume)
     keep_freed_memory()
     console = Console(highlight=False)
-    made = _override(load_recipe(recipe, settings=settings), steps=steps, precision=precision)
     with _display(console) as report:
         place = Place(device=device, n_processes=processes)
         outcome = run(made, folder, minutes=minutes, resume=resume, place=place, report=report)

@@ -20,7 +20,7 @@ from unbraid.datasets.soundfont import Player, choose_soundfont, open_player
 from unbraid.datasets.spectral import SAMPLE_RATE, Samples
 from unbraid.datasets.speech import draw_speech, find_espeak, render_speech
 from unbraid.datasets.synthetic import RenderedTrack, draw_track, render_track
-from unbraid.errors import DatasetError
+from unbraid.errors import DatasetError, SettingsError
 
 _SETTINGS = "render.json"
 _FULL_SCALE = 32767
@@ -120,11 +120,11 @@ def _settle(out: Path, plan: Plan, layout: str) -> None:
             file.write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
         theirs = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DatasetError(f"cannot render into {out}: {error}: choose another folder") from error
+        raise SettingsError(f"cannot render into {out}: {error}: choose another folder") from error
     if theirs != mine:
         known = theirs if isinstance(theirs, dict) else {}
         different = ", ".join(key for key in {**mine, **known} if key not in known or known[key] != mine.get(key))
-        raise DatasetError(f"{out} was rendered with another {different}: choose another folder or the same values")
+        raise SettingsError(f"{out} was rendered with another {different}: choose another folder or the same values")
 
 
 def render_tracks(
@@ -140,7 +140,8 @@ def render_tracks(
     """Make tracks 1..n that are not there yet, each with a writer; returns how many were made.
 
     Raises:
-        DatasetError: if a number is out of range, the folder belongs to other settings, or writing fails.
+        DatasetError: if a number is out of range, or writing fails.
+        SettingsError: if the folder cannot be made, or belongs to other settings.
     """
     if tracks < 1:
         raise DatasetError(f"cannot render {tracks} tracks: ask for 1 or more")
@@ -203,7 +204,8 @@ def render_stems(
         How many tracks were made now.
 
     Raises:
-        DatasetError: if a value is out of range, or the folder holds tracks of other settings.
+        DatasetError: if a value is out of range, or writing fails.
+        SettingsError: if the folder cannot be made, or holds tracks of other settings.
     """
     plan = Plan(seed, duration, None if soundfont is None else os.fspath(soundfont), channels)
     return render_tracks(
@@ -271,7 +273,8 @@ def render_sounds(
         How many files were made now.
 
     Raises:
-        DatasetError: if a value is out of range, or the folder holds sounds of other settings.
+        DatasetError: if a value is out of range, or writing fails.
+        SettingsError: if the folder cannot be made, or holds sounds of other settings.
     """
     if count < 1:
         raise DatasetError(f"cannot render {count} sounds: ask for 1 or more")

@@ -117,7 +117,7 @@ def read_side(path: Path, *, model: str | None = None) -> Side:
         raise SettingsError(f"{file} holds records of {', '.join(models)}: say whose with --first and --second")
     chosen = model or models[0]
     if chosen not in models:
-        raise SettingsError(f"{file} holds no records of {chosen}, only of {', '.join(models)}")
+        raise SettingsError(f"{file} holds no records of {chosen}, only of {', '.join(models)}: choose one of them")
     return Side(chosen, tuple(record for record in records if record.model == chosen))
 
 

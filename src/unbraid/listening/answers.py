@@ -123,7 +123,7 @@ def _read(path: Path, expected: str, what: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read as {what} of a listening test ({error})") from error
+        raise DatasetError(f"{path}: cannot be read as {what} of a listening test ({error}): check the path") from error
     if not isinstance(content, dict) or content.get("format") != expected:
         raise DatasetError(f"{path}: is not {what} of a listening test: give the file that the test wrote")
     return content

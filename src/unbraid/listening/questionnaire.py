@@ -18,7 +18,7 @@ from typing import Any
 
 from unbraid.audio.files import Encoding, write_audio
 from unbraid.audio.signal import Audio
-from unbraid.errors import DatasetError
+from unbraid.errors import DatasetError, SettingsError
 from unbraid.listening.stimuli import Stimuli
 from unbraid.listening.trials import MIXTURE, REFERENCE
 
@@ -76,12 +76,12 @@ def check_place(folder: Path) -> Path:
     """Return where the key of a test in this folder goes, before there is any work.
 
     Raises:
-        DatasetError: if there is something in either place already.
+        SettingsError: if there is something in either place already.
     """
     key = folder.with_name(f"{folder.name}.{KEY}")
     for place in (folder, key):
         if place.exists() and not (place.is_dir() and not any(place.iterdir())):
-            raise DatasetError(f"{place}: is there already: choose another folder, or remove it")
+            raise SettingsError(f"{place}: is there already: choose another folder, or remove it")
     return key
 
 
@@ -100,10 +100,10 @@ def write_test(
         seed: of the names of sounds.
 
     Raises:
-        DatasetError: if there is something in the folder already, or nothing to ask.
+        SettingsError: if there is something in the folder already, or nothing to ask.
     """
     if not trials or not parts:
-        raise DatasetError("a listening test needs at least one trial and one part")
+        raise SettingsError("a listening test needs at least one trial and one part: give both")
     key = check_place(folder)
     draft = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(draft, ignore_errors=True)

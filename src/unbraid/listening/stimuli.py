@@ -64,7 +64,9 @@ def make_stimuli(trial: TrialFiles, *, seconds: float = 10.0, loudness: float = 
     start, stop = loudest(whole[REFERENCE], n_samples=round(seconds * rate), step=rate // 10)
     sounds = {name: fade(samples[:, start:stop], rate) for name, samples in whole.items()}
     if not bool(sounds[REFERENCE].any()):
-        raise DatasetError(f"{trial.name}: the reference is silent: nothing can be compared with it")
+        raise DatasetError(
+            f"{trial.name}: the reference is silent, nothing can be compared with it: take the trial out"
+        )
     sounds[ANCHOR] = low_anchor(sounds[REFERENCE], rate)
     matched = {name: match(samples, rate, loudness) for name, samples in sounds.items()}
     excess = max(peak_db(samples) for samples in matched.values()) - CEILING_DB
@@ -131,5 +133,7 @@ def _fit(audio: Audio, reference: Audio, what: str) -> Tensor:
         )
     samples = functional.pad(samples, (0, max(0, reference.n_samples - samples.shape[1])))[:, : reference.n_samples]
     if samples.shape[0] not in (1, reference.n_channels):
-        raise DatasetError(f"{what} has {samples.shape[0]} channels and the reference {reference.n_channels}")
+        raise DatasetError(
+            f"{what} has {samples.shape[0]} channels and the reference {reference.n_channels}: mix it to as many"
+        )
     return samples.expand(reference.n_channels, -1)

@@ -82,6 +82,16 @@ class Outcome:
     is_main: bool
 
 
+def check_folder(folder: Path, *, resume: bool) -> None:
+    """Refuse a folder in which a run would be written over another one.
+
+    Raises:
+        RecipeError: if it holds a run, and that is not to be continued.
+    """
+    if (folder / LAST).exists() and not resume:
+        raise RecipeError(f"{folder}: holds a run already: add --resume, or choose another --out")
+
+
 def train(
     recipe: Recipe,
     folder: Path,
@@ -105,8 +115,7 @@ def train(
         RecipeError: if the folder holds a run and `resume` is not set, the checkpoint is of another network,
             the loss stays not finite, or Lightning Fabric is not installed.
     """
-    if (folder / LAST).exists() and not resume:
-        raise RecipeError(f"{folder}: holds a run already: add --resume, or choose another --out")
+    check_folder(folder, resume=resume)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
