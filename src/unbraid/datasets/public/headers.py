@@ -1,8 +1,8 @@
 """What the headers of many files say, read in parallel and remembered.
 
 A dataset of thousands of files opens in seconds: nothing is decoded, and what was read once is kept in the user's cache
-folder by path, size and time of change, so that a changed file is read again. A damaged cache is made anew; where it
-cannot be written, everything works without it.
+folder by path, size and time of change, so that a changed file is read again, and files that are gone are forgotten
+little by little. A damaged cache is made anew; where it cannot be written, everything works without it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from unbraid.datasets.public.dataset import Recording
 from unbraid.errors import AudioReadError, DatasetError
 
 _TABLE = "CREATE TABLE IF NOT EXISTS headers (path TEXT PRIMARY KEY, size INT, mtime_ns INT, streams TEXT)"
+_INSERT = "INSERT OR REPLACE INTO headers VALUES (?, ?, ?, ?)"
 UNKNOWN_LENGTH = 1 << 50  # libsndfile reports frames beyond this where the file does not tell
 _THREADS = 16
 
@@ -185,7 +186,8 @@ def _remember(found: Mapping[Path, tuple[tuple[int, int], tuple[Header, ...]]]) 
             cache_file().parent.mkdir(parents=True, exist_ok=True)
             with closing(_open()) as cache, cache:
                 cache.execute(_TABLE)
-                cache.executemany("INSERT OR REPLACE INTO headers VALUES (?, ?, ?, ?)", rows)
+                _prune(cache, 2 * len(rows))
+                cache.executemany(_INSERT, rows)
         except sqlite3.OperationalError:  # locked for long, or no place to write
             return
         except sqlite3.DatabaseError:
@@ -194,6 +196,16 @@ def _remember(found: Mapping[Path, tuple[tuple[int, int], tuple[Header, ...]]]) 
             return
         else:
             return
+
+
+def _prune(cache: sqlite3.Connection, count: int) -> None:
+    """Look at some of the oldest rows: those whose file is gone are forgotten, the others become the youngest.
+
+    As more of them are looked at than are added, what is gone does not pile up, and no call waits for the whole table.
+    """
+    oldest = cache.execute("SELECT * FROM headers ORDER BY rowid LIMIT ?", (count,)).fetchall()
+    cache.executemany("DELETE FROM headers WHERE path = ?", [(row[0],) for row in oldest])
+    cache.executemany(_INSERT, [row for row in oldest if os.path.exists(row[0])])
 
 
 def _open() -> sqlite3.Connection:
