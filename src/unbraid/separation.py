@@ -363,7 +363,8 @@ class _Network:
         ):
             stems, presence = self.model(windows.to(self._device), condition)
         if stems.shape[1] != len(self.condition.names):
-            raise ModelError(f"the model was asked for {len(self.condition.names)} sounds and gave {stems.shape[1]}")
+            n_asked = len(self.condition.names)
+            raise ModelError(f"the model was asked for {n_asked} sounds and gave {stems.shape[1]}: correct its forward")
         if not (_is_finite(stems) and (presence is None or _is_finite(presence))):
             second = start / self.model.sample_rate
             cure = "use precision fp32" if is_bf16 else "check the weights"

@@ -138,6 +138,23 @@ def test_examples_that_make_no_sense_are_refused(words, hint):
         read_targets(words)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        [("target", "lead"), ("label", "vocals"), ("target", "lead"), ("label", "drums")],
+        [("label", "bass"), ("target", "bass"), ("label", "drums")],
+        [("example", "a.wav"), ("named", "riff"), ("target", "riff"), ("label", "drums")],
+    ],
+)
+def test_a_name_is_given_to_one_sound_alone(words):
+    with pytest.raises(UsageError, match=r"two sounds are called '.*': give one another name with --target or --as"):
+        read_targets(words)
+
+
+def test_prompts_and_labels_may_repeat():
+    assert read_targets([("label", "bass"), ("label", "bass")]) == [Label("bass"), Label("bass")]
+
+
 def test_an_empty_span_is_refused():
     with pytest.raises(GuideError, match="start before its stop"):
         read_targets([("example", "0:16-0:12")])

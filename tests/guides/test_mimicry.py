@@ -176,6 +176,8 @@ def test_what_fits_nowhere_asks_for_the_offset():
     other = render_tones([Note(0.3 * at, 0.3, 70 - at * 7 % 13, 100) for at in range(20)], sample_rate=RATE)
     with pytest.raises(GuideError, match=r"target 'lead': the mimicry fits nowhere clearly .*with --at or offset"):
         place(Mimicry((other, RATE), offset=None), [SONG], RATE, target="lead")
+    with pytest.raises(GuideError, match="it is as long as the mixture: leave --at out"):
+        place(Mimicry((other, RATE), offset=None), [SONG[:, : len(other)]], RATE, target="lead")
     with pytest.raises(GuideError, match="empty or silent"):
         place(Mimicry(HUM, offset=None), [], RATE, target="lead")
     with pytest.raises(GuideError, match="has not been read yet"):

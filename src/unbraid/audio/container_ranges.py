@@ -43,7 +43,7 @@ def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
     with _opened(path) as container:
         streams = list(container.streams.audio)
         if not streams:
-            raise AudioReadError(f"{path}: there is no sound track in this file")
+            raise AudioReadError(f"{path}: there is no sound track in this file: choose one with sound")
         ends = _ends(container, streams)
         found: list[SoundTrack] = []
         for stream, end in zip(streams, ends, strict=True):

@@ -93,7 +93,7 @@ class ContainerSource:
             raise AudioReadError(f"{self._path}: damaged or of an unknown format: get a complete copy") from error
         tracks = self._container.streams.audio
         if not tracks:
-            raise AudioReadError(f"{self._path}: there is no sound track in this file")
+            raise AudioReadError(f"{self._path}: there is no sound track in this file: choose one with sound")
         if not 0 <= self._track < len(tracks):
             raise AudioReadError(f"{self._path}: there is no sound track {self._track}: use 0 to {len(tracks) - 1}")
         self._stream = tracks[self._track]

@@ -66,7 +66,9 @@ def cut_span(mixture: Audio, span: Span) -> Audio:
 def check_span(span: Span, duration: float) -> None:
     """Refuse a span that ends behind the mixture, half a second of rounding aside."""
     if span.start >= duration or span.stop > duration + 0.5:
-        raise GuideError(f"the span {span.title} lies outside of the mixture, which is {duration:.2f} s long")
+        raise GuideError(
+            f"the span {span.title} lies outside of the mixture, which is {duration:.2f} s long: give one within it"
+        )
 
 
 def _resolve(target: Target, cut: Cut | None) -> Target:

@@ -104,7 +104,7 @@ class Prompts:
             known = ", ".join([*TASKS, *(f"{counted}=N" for counted in COUNTED_TASKS)])
             raise GuideError(f"unknown task {task!r}: choose one of {known}")
         if not count.isdecimal() or not 1 <= int(count) <= MAX_COUNT:
-            raise GuideError(f"task {task!r} needs a count from 1 to {MAX_COUNT}, as in {name}=2")
+            raise GuideError(f"task {task!r} has no count from 1 to {MAX_COUNT}: write it as in {name}=2")
         repeated, rest = COUNTED_TASKS[name]
         return cls((repeated,) * int(count) + rest)
 
@@ -260,7 +260,7 @@ class Target:
     def __init__(self, name: str, guides: Guide | Sequence[Guide]) -> None:
         held = (guides,) if isinstance(guides, Guide) else tuple(guides)
         if not name.strip():
-            raise GuideError("a target needs a name")
+            raise GuideError("a target has no name: give one, such as 'lead'")
         if not held:
             raise GuideError(f"target {name!r} has no guide: give at least one")
         object.__setattr__(self, "name", name)

@@ -25,6 +25,7 @@ from unbraid.guides.tones import render_tones
 
 SCORE_RATE = 16_000  # hertz, of a score that is played
 LONGEST_SCORE = 3 * 3600.0  # seconds
+_AS_LONG = 1.0  # seconds between the ends of what was recorded together
 _MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".smf"}
 
 
@@ -90,7 +91,7 @@ class Score:
             raise GuideError(f"{type(file).__name__} is no score: give the path of a MIDI file")
         is_number = isinstance(track, int) and not isinstance(track, bool) and track >= 1
         if track is not None and not is_number and not (isinstance(track, str) and track.strip()):
-            raise GuideError(f"track {track!r} of a score is neither a number from 1 nor a name")
+            raise GuideError(f"track {track!r} of a score is neither a number from 1 nor a name: give one, or None")
         object.__setattr__(self, "file", Path(file))
         object.__setattr__(self, "track", track)
         object.__setattr__(self, "offset", _offset(offset))
@@ -259,6 +260,8 @@ def place(
         mixture = melody_of(mixture() if callable(mixture) else mixture, sample_rate)
     found = align(melody_of([recording.samples], recording.sample_rate), mixture)
     cure = "say at which second it begins, with --at or offset"
+    if abs(recording.duration - mixture.duration) < _AS_LONG:
+        cure = f"it is as long as the mixture: leave --at out (offset=0) if they begin together, or {cure}"
     if found is None:
         raise GuideError(f"target {target!r}: the mimicry has no place in a mixture that is empty or silent: {cure}")
     if not found.is_clear:
