@@ -1,6 +1,7 @@
 """Every protocol of the papers, on miniature copies of the datasets, with the smallest models."""
 
 import pickle
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,9 @@ from types import MappingProxyType
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from unbraid.cli.main import app
 from unbraid.errors import DatasetError, SettingsError
 from unbraid.evaluation.catalog import PAPERS, Wishes, describe_all, find_examination
 from unbraid.evaluation.choice import Choice
@@ -27,7 +30,7 @@ from unbraid.evaluation.paper_table import (
 )
 from unbraid.evaluation.protocols import Contestant, Evaluation
 from unbraid.evaluation.records import Record, RecordFile
-from unbraid.evaluation.reference_methods import ReferenceModel, find_reference
+from unbraid.evaluation.reference_methods import FLOORS_AND_CEILINGS, ReferenceModel, find_reference
 from unbraid.models import film_unet, guidesep, instglow, lasaft
 from unbraid.models.film_unet import FilmUnet
 from unbraid.models.guidesep import Guidesep
@@ -355,6 +358,32 @@ def test_every_table_is_listed_with_what_it_needs() -> None:
         assert f"needs {entry.needs}" in text
     with pytest.raises(SettingsError, match="did you mean lasaft-table"):
         find_examination("lasaft-table", Choice())
+
+
+@pytest.mark.parametrize("name", [name for name in PAPERS if name != "instglow-figure2"])
+def test_one_command_gives_every_table_with_floors_and_ceilings(shelf: Path, tmp_path: Path, name: str) -> None:
+    words = ["evaluate", name, "--data", shelf, "-m", "mixture", "--references", "--tracks", 1, "--repeats", 1]
+    result = CliRunner().invoke(app, [str(word) for word in (*words, "--cases", 1, "--out", tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "out" / f"{name}.md").read_text(encoding="utf-8")
+    assert f"- floors and ceilings: {', '.join(f'`{one}`' for one in FLOORS_AND_CEILINGS)}\n" in page
+    assert "SHA-256" not in page
+    assert "Left out" not in page
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    undefined = {"silence"} if name.startswith(("lasaft", "fewshot")) else set()  # BSSEval leaves silent frames out
+    for floor in set(FLOORS_AND_CEILINGS) - undefined:
+        assert any(floor in line and any(sign.isdigit() for sign in line) for line in rows), floor
+    html = (tmp_path / "out" / f"{name}.html").read_text(encoding="utf-8")
+    assert min(html.count("<table>"), html.count("<svg"), html.count("<audio")) > 0
+    assert "nan" not in re.findall(r"[a-z]+", page)
+
+
+def test_likelihoods_have_no_floor(shelf: Path, tmp_path: Path) -> None:
+    words = ["evaluate", "instglow-figure2", "--data", str(shelf), "-m", "mixture", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code != 0
+    assert "it has no priors of single sources" in result.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_plots_are_marked_with_what_was_published(shelf: Path) -> None:

@@ -28,6 +28,7 @@ from unbraid.evaluation.paper_table import PaperTable, Reading, mean_of_medians,
 from unbraid.evaluation.protocols import Contestant, Evaluation, Skipped
 from unbraid.evaluation.public_items import Need, choice_of, find_roots, samples_of, tracks_of
 from unbraid.evaluation.records import Record, RecordFile
+from unbraid.evaluation.reference_methods import ReferenceModel
 from unbraid.evaluation.report import describe_run, distinct_values, row_of, skipped_table
 from unbraid.evaluation.sheets import Asked, Scorer, Sheet, examine_sheets, score_bss_eval, score_chunks
 from unbraid.evaluation.tracks import sounds
@@ -169,6 +170,8 @@ class LasaftTable(Examination):
     def _teach(self, contestant: Contestant) -> str | None:
         """Let a model know the mean query of every stem over the training songs; say why not where it cannot."""
         model = contestant.model
+        if isinstance(model, ReferenceModel):
+            return None
         if not isinstance(model, Lasaft) or Examples not in model.accepts:
             return "it listens to no audio query"
         (dataset, root), *_ = find_roots(self.choice.folder(self.title), (TRAIN,)).values()
