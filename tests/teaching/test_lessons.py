@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from unbraid.datasets.dice import Dice
-from unbraid.teaching.lessons import Material, draw_lesson, make_lesson, render_scenes, render_songs
+from unbraid.teaching.lessons import Material, Scenery, draw_lesson, make_lesson, render_scenery
 
 N = 800
 
@@ -20,7 +20,7 @@ def noise(n_samples, seed):
 @pytest.fixture
 def material():
     song = (noise(2000, 1), noise(2000, 2))
-    return Material((noise(3000, 3), noise(100, 4)), (song,), ((noise(2000, 5),),), ((noise(300, 6),),))
+    return Material((noise(3000, 3), noise(100, 4)), Scenery((song,), ((noise(2000, 5),),)), ((noise(300, 6),),))
 
 
 def test_the_same_draw_makes_the_same_mixture(material):
@@ -58,29 +58,30 @@ def test_negative_examples_sound_in_half_of_the_mixtures_and_songs_in_the_others
 
 
 def test_a_short_example_sounds_whole_and_up_to_four_times():
-    material = Material((torch.ones(100),), ((noise(N, 1),),), ())
+    material = Material((torch.ones(100),), Scenery(((noise(N, 1),),), ((noise(N, 2),),)))
     source, counts = dice(), set()
     for _ in range(40):
-        draw = draw_lesson(source, Material((torch.ones(100),), ((noise(N, 1),),), ((noise(N, 2),),)), N, absent=False)
+        draw = draw_lesson(source, material, N, absent=False)
         assert all(0 <= piece.offset <= N - 100 for piece in draw.target)
         counts.add(len(draw.target))
     assert counts == {1, 2, 3, 4}
-    assert material.groups == (material.songs[0],)
+    assert material.groups == (*material.scenery.songs, *material.scenery.scenes)
 
 
 def test_pauses_in_a_long_example_are_avoided():
     sound = torch.cat([torch.zeros(4 * N), noise(8 * N, 0)])
     source = dice()
-    draws = [draw_lesson(source, Material((sound,), (), ((noise(N, 1),),)), N, absent=False) for _ in range(50)]
+    material = Material((sound,), Scenery((), ((noise(N, 1),),)))
+    draws = [draw_lesson(source, material, N, absent=False) for _ in range(50)]
     assert all(sound[draw.target[0].start : draw.target[0].start + N].any() for draw in draws)
 
 
 def test_songs_and_scenes_are_made_here_and_again_the_same():
     done = []
-    songs, scenes = (
-        [render(seed, 1, duration=1.0, sample_rate=8000, done=lambda: done.append(1)) for seed in (0, 0, 1)]
-        for render in (render_songs, render_scenes)
-    )
+    rendered = [
+        render_scenery(seed, 1, duration=1.0, sample_rate=8000, done=lambda: done.append(1)) for seed in (0, 0, 1)
+    ]
+    songs, scenes = ([one.songs for one in rendered], [one.scenes for one in rendered])
     for once, again, other in (songs, scenes):
         assert all(
             torch.equal(a, b) for one, two in zip(once, again, strict=True) for a, b in zip(one, two, strict=True)

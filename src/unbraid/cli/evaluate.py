@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -86,6 +87,16 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     taught: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Labels: one that `unbraid teach` made; repeat it.")
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONDITION", help='Examples: such as "two of a kind"; repeat it. All if left out.'),
+    ] = None,
+    teach: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="STEPS", help="Examples: teach them, in so many steps, to models that take labels only."
+        ),
+    ] = None,
     overlap: Annotated[float, typer.Option(min=0.0, max=0.9, help="Of the windows.")] = 0.25,
     device: Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, ...")] = "cpu",
     precision: Annotated[Precision, typer.Option(help="Arithmetic of the network.")] = Precision.FP32,
@@ -95,6 +106,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     from unbraid.evaluation.catalog import Wishes, default_models, describe_all, find_examination
     from unbraid.evaluation.choice import Choice
     from unbraid.evaluation.entrants import Entrants
+    from unbraid.evaluation.pupils import QUICK
     from unbraid.evaluation.reference_methods import FLOORS_AND_CEILINGS
     from unbraid.separation import Settings
 
@@ -112,12 +124,13 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
         distributed_mixture=distributed_mixture,
         settings=Settings(overlap=overlap, precision=precision.value),
     )
-    wishes = Wishes(single=single_prompt, absent=absent, examples=examples, repeats=repeats)
+    wishes = Wishes(single=single_prompt, absent=absent, examples=examples, repeats=repeats, only=tuple(only or ()))
     try:
         with preparing():
             examination = find_examination(protocol, choice, wishes)
         floors = FLOORS_AND_CEILINGS if references else ()
-        entrants = Entrants((*(model or default_models(protocol)), *floors), device, tuple(taught or ()))
+        lessons = None if teach is None else replace(QUICK, steps=teach, seed=seed)
+        entrants = Entrants((*(model or default_models(protocol)), *floors), device, tuple(taught or ()), lessons)
         _examine(examination, entrants, out, processes=processes, cases=cases)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error

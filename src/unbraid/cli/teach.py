@@ -131,5 +131,7 @@ def _describe(query: Query, path: Path) -> str:
     facts: dict[str, Any] = dict(query.facts)
     if facts["method"] != "tuned":
         return f"{query.name} -> {path}"
-    before, after = (facts[side]["si_sdr_improvement"] for side in ("before", "after"))
-    return f"{query.name} (from {facts['start']!r}: {before:+.1f} dB, after tuning {after:+.1f} dB) -> {path}"
+    before, after = (f"{facts[side]['si_sdr_improvement']:+.1f} dB" for side in ("before", "after"))
+    if not facts["best_step"]:
+        return f"{query.name} (the same as {facts['start']!r}, {before}: tuning found nothing better) -> {path}"
+    return f"{query.name} (from {facts['start']!r}: {before}, after tuning {after}) -> {path}"

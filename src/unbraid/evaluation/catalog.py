@@ -13,6 +13,7 @@ from unbraid.evaluation.examination import Examination
 from unbraid.evaluation.examinations import GuidedExamination, PointedExamination, Pointing, PromptExamination
 from unbraid.evaluation.folder import FolderExamination
 from unbraid.evaluation.protocols import Mode
+from unbraid.evaluation.questions import find_kinds
 from unbraid.evaluation.table_fewshot import PLANS as FEWSHOT_PLANS
 from unbraid.evaluation.table_fewshot import FewshotTable, FewshotTitle
 from unbraid.evaluation.table_guidesep import GuidesepTable, HummingTest
@@ -31,12 +32,14 @@ class Wishes:
         absent: also ask for what is not there.
         examples: up to so many of each sound.
         repeats: how often few-shot tables are repeated with other examples.
+        only: names of the conditions of ``examples``; none is all.
     """
 
     single: bool = False
     absent: bool = False
     examples: int = 5
     repeats: int = 10
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ OWN: dict[str, Entry] = {
     "examples": Entry(
         "whether an example matters",
         "folders of stems, packs, or --composed",
-        lambda choice, wishes: GuidedExamination(choice, wishes.examples),
+        lambda choice, wishes: GuidedExamination(choice, wishes.examples, find_kinds(wishes.only)),
     ),
     "pointed": Entry(
         "windows pointed at by mimicry and masks",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unbraid.errors import ModelError
 from unbraid.evaluation.protocols import Contestant
+from unbraid.evaluation.pupils import Pupil
 from unbraid.evaluation.reference_methods import REFERENCE_NAMES, ReferenceModel, find_reference
+from unbraid.guides.kinds import Examples
 from unbraid.models.queries import add_query, is_for, load_query
 from unbraid.models.separator import Separator
+from unbraid.teaching.tuning import TeachSettings
 from unbraid.zoo import PRIOR_SYSTEM, ZOO, load_model, read_file, weights_hash
 
 
@@ -24,6 +27,7 @@ class Entrants:
             ``instglow:vocals,drums.safetensors`` names the priors that separate together.
         device: where the networks run.
         taught: files of labels that were taught to some of them.
+        lessons: how examples are taught to models that take labels only; None leaves them as they are.
 
     Example:
         >>> [one.name for one in Entrants(("tuss-small",)).enter()]
@@ -33,6 +37,7 @@ class Entrants:
     names: tuple[str, ...]
     device: str = "cpu"
     taught: tuple[Path, ...] = ()
+    lessons: TeachSettings | None = None
 
     def enter(self) -> list[Contestant]:
         """Load the models; a file is called by its name without folder and suffix, where that is unique.
@@ -62,7 +67,14 @@ class Entrants:
                 trained=_steps(path),
             )
         _add_taught(list(loaded.values()), self.taught)
-        return list(loaded.values())
+        return [self._prepare(contestant) for contestant in loaded.values()]
+
+    def _prepare(self, contestant: Contestant) -> Contestant:
+        """Let examples be taught to a model that can only be taught them, if that is wanted."""
+        model = contestant.model
+        if self.lessons is None or isinstance(model, ReferenceModel) or Examples in model.accepts:
+            return contestant
+        return replace(contestant, name=f"{contestant.name}-taught", model=Pupil(model, self.lessons))
 
 
 def _load(name: str, device: str) -> Separator:

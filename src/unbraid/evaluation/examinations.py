@@ -22,7 +22,7 @@ from unbraid.evaluation.pointed_sampler import evaluate_sampler
 from unbraid.evaluation.pointed_songs import evaluate_songs
 from unbraid.evaluation.pointed_windows import WindowSource
 from unbraid.evaluation.protocols import PROTOCOL, Contestant, Evaluation, Mode, Plan, Skipped, evaluate_tuss
-from unbraid.evaluation.questions import Shelf, all_conditions, fill_shelf
+from unbraid.evaluation.questions import Kind, Shelf, all_conditions, fill_shelf
 from unbraid.evaluation.records import Record, RecordFile
 from unbraid.evaluation.report import score_tables, write_report
 from unbraid.evaluation.tracks import TrackSource, by_stem, find_tracks
@@ -66,6 +66,7 @@ class GuidedExamination(Examination):
 
     choice: Choice
     n_examples: int = 0
+    kinds: tuple[Kind, ...] = tuple(Kind)
 
     @property
     def title(self) -> str:
@@ -96,7 +97,8 @@ class GuidedExamination(Examination):
         if not self.n_examples:
             return GuidedPlan.of_labels(settings=settings, seed=seed)
         conditions = all_conditions(range(1, self.n_examples + 1))
-        return GuidedPlan(conditions=conditions, settings=settings, seed=seed)
+        asked = tuple(condition for condition in conditions if condition.kind in self.kinds)
+        return GuidedPlan(conditions=asked, settings=settings, seed=seed)
 
     def _examine(
         self,

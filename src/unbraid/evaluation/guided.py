@@ -18,6 +18,7 @@ from torch import Tensor
 from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError
 from unbraid.evaluation.protocols import Contestant, Evaluation, Skipped
+from unbraid.evaluation.pupils import Pupil
 from unbraid.evaluation.questions import (
     Condition,
     Examiner,
@@ -219,6 +220,8 @@ def _examine(contestant: Contestant, sheet: _Sheet, *, plan: GuidedPlan, records
 def _settings(contestant: Contestant, plan: GuidedPlan) -> dict[str, object]:
     """Return what, beside the questions and the weights, decides about the answers."""
     settings = {**asdict(plan.settings), "n_parts": plan.n_parts, "example_duration": plan.example_duration}
+    if isinstance(contestant.model, Pupil):
+        settings["teaching"] = asdict(contestant.model.settings)
     taught = {
         name: hashlib.sha256(vector.cpu().numpy().tobytes()).hexdigest()[:12]
         for name, vector in sorted(contestant.model.taught.items())

@@ -29,7 +29,7 @@ from unbraid.evaluation.report import (
 
 ALL = "**all**"
 POINTED = (Kind.LABEL, Kind.SAME_TRACK, Kind.OTHER_TRACK, Kind.NEGATIVES, Kind.MULTI_SOURCE)
-UNANSWERED = (Kind.ABSENT, Kind.ABSENT_LABEL, Kind.NOISE)
+UNANSWERED = (Kind.ABSENT, Kind.ABSENT_LABEL, Kind.NOISE, Kind.SILENCE)
 Score = Callable[[Record], float | None]
 
 
@@ -231,7 +231,7 @@ def nothing_table(records: Sequence[Record]) -> str:
     for mode in distinct_values(rows, lambda one: one.mode):
         for model in distinct_values(rows, lambda one: one.model):
             absent = [one for one in rows if one.mode == mode and one.model == model]
-            for label in [one for one in _labels(absent, model) if one != "noise"] if absent else ():
+            for label in [one for one in _labels(absent, model) if one not in ("noise", "silence")] if absent else ():
                 here = [one for one in absent if label in (ALL, one.prompt)]
                 present = [one for one in _there(records, here[0]) if one.model == model and label in (ALL, one.prompt)]
                 areas = (area_under_curve(here, present, score) for score in scores)

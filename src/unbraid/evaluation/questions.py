@@ -22,6 +22,7 @@ from torch import Tensor
 
 from unbraid.audio.signal import Audio
 from unbraid.datasets.dice import Dice
+from unbraid.errors import SettingsError
 from unbraid.evaluation.items import Reference
 from unbraid.evaluation.tracks import MAX_REDRAWS, Part, StemTrack, TrackSource, dice_of, draw_start, sounds
 from unbraid.guides.kinds import Examples, Guide, Label
@@ -45,6 +46,23 @@ class Kind(StrEnum):
     ABSENT = "absent instrument"
     ABSENT_LABEL = "absent label"
     NOISE = "noise"
+    SILENCE = "silence"
+
+
+def find_kinds(names: Sequence[str]) -> tuple[Kind, ...]:
+    """Return the kinds of these names; all of them where there are no names.
+
+    Raises:
+        SettingsError: if there is no such kind.
+
+    Example:
+        >>> find_kinds(["two of a kind", "silence"])
+        (<Kind.PAIR: 'two of a kind'>, <Kind.SILENCE: 'silence'>)
+    """
+    unknown = [name for name in names if name not in set(Kind)]
+    if unknown:
+        raise SettingsError(f"no condition is called {unknown[0]!r}: choose of {', '.join(Kind)}")
+    return tuple(map(Kind, names)) or tuple(Kind)
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,7 @@ def all_conditions(counts: Sequence[int] = (1, 2, 3, 4, 5)) -> tuple[Condition, 
     once = (Kind.NEGATIVES, Kind.MULTI_SOURCE, Kind.WRONG, Kind.PAIR, Kind.ABSENT)
     rest = [Condition(kind, most) for kind in once if kind is not Kind.MULTI_SOURCE or most > 1]
     labels = (Condition(Kind.LABEL), Condition(Kind.ABSENT_LABEL))
-    return (*labels, *table, *rest, Condition(Kind.NOISE, 1))
+    return (*labels, *table, *rest, Condition(Kind.NOISE, 1), Condition(Kind.SILENCE, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +179,7 @@ class Examiner:
             Kind.ABSENT: self._absent,
             Kind.ABSENT_LABEL: self._absent_labels,
             Kind.NOISE: self._noise,
+            Kind.SILENCE: self._silence,
         }
         return tuple(draw[condition.kind](condition.n_examples))
 
@@ -243,10 +262,17 @@ class Examiner:
             yield Question(label, Label(label), None)
 
     def _noise(self, count: int) -> Iterator[Question]:
-        length = example_length(self.track, self.rest[0] if self.rest else self.scored, self.duration)
         generator = self._dice("noise", "").generator
-        noise = [NOISE_LEVEL * torch.randn(1, length, generator=generator) for _ in range(count)]
+        noise = [NOISE_LEVEL * torch.randn(1, self._length, generator=generator) for _ in range(count)]
         yield Question("noise", Examples([Audio(one, self.track.sample_rate) for one in noise]), None)
+
+    def _silence(self, count: int) -> Iterator[Question]:
+        silence = Audio(torch.zeros(1, self._length), self.track.sample_rate)
+        yield Question("silence", Examples([silence] * count), None)
+
+    @property
+    def _length(self) -> int:
+        return example_length(self.track, self.rest[0] if self.rest else self.scored, self.duration)
 
     def _dice(self, *words: str) -> Dice:
         return dice_of(self.seed, self.name, self.scored, *words)

@@ -73,59 +73,73 @@ class Lesson(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
+class Scenery:
+    """What plays beside a sound, whatever it is; mono, at one rate.
+
+    Attributes:
+        songs: parts of songs; each group plays together.
+        scenes: single sounds: effects and ambiences.
+    """
+
+    songs: tuple[Sounds, ...]
+    scenes: tuple[Sounds, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Material:
     """The sounds that mixtures are made of, mono, at one rate.
 
     Attributes:
         positive: recordings of the target.
-        songs: parts of songs; each group plays together.
-        scenes: single sounds: effects and ambiences.
+        scenery: songs and scenes.
         negative: recordings of what the target is not.
     """
 
     positive: Sounds
-    songs: tuple[Sounds, ...]
-    scenes: tuple[Sounds, ...]
+    scenery: Scenery
     negative: tuple[Sounds, ...] = ()
 
     @property
     def groups(self) -> tuple[Sounds, ...]:
         """All that can sound beside the target."""
-        return (*self.songs, *self.scenes, *self.negative)
+        return (*self.scenery.songs, *self.scenery.scenes, *self.negative)
 
 
-def render_songs(
-    seed: int, count: int, *, duration: float, sample_rate: int, done: Callable[[], None]
-) -> tuple[Sounds, ...]:
-    """Compose songs of so many seconds and return their parts by category, each ``[N]``; ``done`` hears of each.
+def render_scenery(
+    seed: int, n_songs: int, *, duration: float, sample_rate: int, done: Callable[[], None] = lambda: None
+) -> Scenery:
+    """Compose songs of so many seconds, and half as many pairs of an ambience and a string of effects.
 
-    Vocals, drums and bass only: among the other instruments there is often one that is like the target, and a network
-    that is told to leave it out learns to leave out the target.
+    Songs have vocals, drums and bass only: among the other instruments there is often one that is like the target, and
+    a network that is told to leave it out learns to leave out the target. ``done`` hears of each song and pair.
     """
-    songs = []
-    for index in range(count):
-        track = render_track(draw_track(SEED_STEP * seed + index, duration=duration))
-        names = [name for name in track.categories if name != "other"] or track.categories
-        parts = [torch.from_numpy(track.category(name).mean(axis=0)) for name in names]
-        songs.append(tuple(_at_rate(part, sample_rate) for part in parts))
+    songs, scenes = [], []
+    for index in range(n_songs):
+        songs.append(_render_song(SEED_STEP * seed + index, duration, sample_rate))
         done()
-    return tuple(songs)
+    for index in range(n_pairs(n_songs)):
+        scenes += _render_scenes(SEED_STEP * seed + SEED_STEP // 10 * index, duration, sample_rate)
+        done()
+    return Scenery(tuple(songs), tuple(scenes))
 
 
-def render_scenes(
-    seed: int, count: int, *, duration: float, sample_rate: int, done: Callable[[], None]
-) -> tuple[Sounds, ...]:
-    """Make as many ambiences as strings of effects, each ``[N]``; ``done`` hears of each pair."""
-    scenes = []
-    for index in range(count):
-        number = SEED_STEP * seed + SEED_STEP // 10 * index
-        ambience = render_ambience(draw_ambience(number, duration=duration)).mean(axis=0)
-        effects: list[Samples] = []
-        while sum(map(len, effects)) < duration * SAMPLE_RATE:
-            effects.append(render_effect(draw_effect(number + len(effects))))
-        scenes += [(_at_rate(torch.from_numpy(sound), sample_rate),) for sound in (ambience, np.concatenate(effects))]
-        done()
-    return tuple(scenes)
+def n_pairs(n_songs: int) -> int:
+    """Return how many pairs of scenes go with so many songs."""
+    return -(-n_songs // 2)
+
+
+def _render_song(number: int, duration: float, sample_rate: int) -> Sounds:
+    track = render_track(draw_track(number, duration=duration))
+    names = [name for name in track.categories if name != "other"] or track.categories
+    return tuple(_at_rate(torch.from_numpy(track.category(name).mean(axis=0)), sample_rate) for name in names)
+
+
+def _render_scenes(number: int, duration: float, sample_rate: int) -> list[Sounds]:
+    ambience = render_ambience(draw_ambience(number, duration=duration)).mean(axis=0)
+    effects: list[Samples] = []
+    while sum(map(len, effects)) < duration * SAMPLE_RATE:
+        effects.append(render_effect(draw_effect(number + len(effects))))
+    return [(_at_rate(torch.from_numpy(sound), sample_rate),) for sound in (ambience, np.concatenate(effects))]
 
 
 def _at_rate(samples: Tensor, sample_rate: int) -> Tensor:
@@ -139,7 +153,7 @@ def draw_lesson(
     target = () if absent else _draw_target(dice, material.positive, n_samples)
     if alone:
         return LessonDraw(target, (), 0.0, dice.between(*LEVEL_DBFS))
-    n_free = len(material.songs) + len(material.scenes)
+    n_free = len(material.scenery.songs) + len(material.scenery.scenes)
     groups = []
     if material.negative and dice.chance(P_NEGATIVE):
         groups.append(n_free + dice.integer(len(material.negative)))
@@ -152,9 +166,10 @@ def draw_lesson(
 
 
 def _draw_group(dice: Dice, material: Material) -> int:
+    scenery = material.scenery
     if dice.chance(P_SONG):
-        return dice.integer(len(material.songs))
-    return len(material.songs) + dice.integer(len(material.scenes))
+        return dice.integer(len(scenery.songs))
+    return len(scenery.songs) + dice.integer(len(scenery.scenes))
 
 
 def _draw_target(dice: Dice, positive: Sounds, n_samples: int) -> tuple[PieceDraw, ...]:

@@ -6,6 +6,7 @@ import copy
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from unbraid.models.layers.recordings import down_mix
 from unbraid.models.queries import Query, tensors_sha256
 from unbraid.models.separator import Separator
 from unbraid.models.tuss import Tuss
-from unbraid.teaching.lessons import Lesson, Material, draw_lesson, make_lesson, render_scenes, render_songs
+from unbraid.teaching.lessons import Lesson, Material, Scenery, draw_lesson, make_lesson, n_pairs, render_scenery
 from unbraid.teaching.library import check_name
 from unbraid.teaching.tuning import DEFAULTS, Ask, Pulse, TeachSettings, Tuned, n_beats, tune
 from unbraid.zoo import ZOO
@@ -32,6 +33,13 @@ SPREAD = 4  # times as long as a mixture
 MEAN = "mean"
 
 
+class Sceneries(NamedTuple):
+    """What plays beside a sound in the lessons, and in the mixtures that vectors are compared on."""
+
+    lessons: Scenery
+    checks: Scenery
+
+
 def teach(
     model: Separator,
     name: str,
@@ -39,6 +47,7 @@ def teach(
     *,
     start: str | None = None,
     settings: TeachSettings = DEFAULTS,
+    scenery: Sceneries | None = None,
     progress: Callable[[float], None] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> Query:
@@ -55,6 +64,7 @@ def teach(
         start: label of the vocabulary to begin at; None begins at the best of them and their mean. Only for models
             that are tuned.
         settings: of the tuning.
+        scenery: what `render_sceneries` returned for these settings, to teach several labels; None renders it here.
         progress: called with the fraction done.
         cancel: called between steps; True stops the work.
 
@@ -87,7 +97,10 @@ def teach(
         facts["method"] = "listened"
     else:
         starts = _starts(model, start)
-        tuned = _tune(ask, starts, resolved, model.sample_rate, settings, progress, cancel)
+        n_rendered = 0 if scenery else 2 * (settings.n_songs + n_pairs(settings.n_songs))
+        pulse = Pulse(n_rendered + n_beats(len(starts), settings), progress, cancel)
+        heard = scenery or render_sceneries(settings, model.sample_rate, done=pulse.beat)
+        tuned = _tune(ask, starts, resolved, heard, model.sample_rate, settings, pulse)
         vector = tuned.vector
         facts |= {"method": "tuned", "steps": settings.steps, "seed": settings.seed, **_tell(tuned)}
     if progress is not None:
@@ -181,34 +194,43 @@ def _describe(given: Examples, resolved: Examples) -> list[dict[str, object]]:
 
 def _tell(tuned: Tuned) -> dict[str, object]:
     scores = {
-        side: {key: round(value, 3) for key, value in verdict._asdict().items()}
+        side: {"loss": round(verdict.loss, 3), "si_sdr_improvement": round(verdict.si_sdr_improvement, 3)}
         for side, verdict in (("before", tuned.before), ("after", tuned.after))
     }
     return {"start": tuned.start, "best_step": tuned.step, **scores}
+
+
+def render_sceneries(
+    settings: TeachSettings, sample_rate: int, *, done: Callable[[], None] = lambda: None
+) -> Sceneries:
+    """Return what plays beside a sound in the lessons, and in the mixtures that vectors are compared on.
+
+    Args:
+        settings: of the tuning.
+        sample_rate: of the model.
+        done: called after each song and scene.
+    """
+    duration = max(MIN_DURATION, SPREAD * settings.seconds)
+    lessons, checks = (
+        render_scenery(seed, settings.n_songs, duration=duration, sample_rate=sample_rate, done=done)
+        for seed in (2 * settings.seed, 2 * settings.seed + 1)
+    )
+    return Sceneries(lessons, checks)
 
 
 def _tune(
     ask: Ask,
     starts: dict[str, Tensor],
     examples: Examples,
+    scenery: Sceneries,
     sample_rate: int,
     settings: TeachSettings,
-    progress: Callable[[float], None] | None,
-    cancel: Callable[[], bool] | None,
+    pulse: Pulse,
 ) -> Tuned:
-    n_songs, n_scenes = settings.n_songs, -(-settings.n_songs // 2)
-    pulse = Pulse(2 * (n_songs + n_scenes) + n_beats(len(starts), settings), progress, cancel)
     n_samples = round(settings.seconds * sample_rate)
-    duration = max(MIN_DURATION, SPREAD * settings.seconds)
     positive, negative = ([_mono(one, sample_rate) for one in side] for side in examples.recordings)
-
-    def material(seed: int) -> Material:
-        songs = tuple(render_songs(seed, n_songs, duration=duration, sample_rate=sample_rate, done=pulse.beat))
-        scenes = tuple(render_scenes(seed, n_scenes, duration=duration, sample_rate=sample_rate, done=pulse.beat))
-        return Material(tuple(positive), songs, scenes, tuple((one,) for one in negative))
-
-    lessons = material(2 * settings.seed)
-    checks = _checks(material(2 * settings.seed + 1), n_samples, settings)
+    lessons, held_out = (Material(tuple(positive), one, tuple((sound,) for sound in negative)) for one in scenery)
+    checks = _checks(held_out, n_samples, settings)
     return tune(ask, starts, lessons, checks, n_samples=n_samples, settings=settings, pulse=pulse)
 
 

@@ -6,7 +6,8 @@ Axes: B mixtures, N samples, D numbers of a query.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -20,7 +21,8 @@ from unbraid.teaching.lessons import Lesson, LessonDraw, Material, draw_lesson, 
 
 PRESENCE_WEIGHT = 2.0
 P_ALONE = 0.1
-N_TRIALS = 2
+N_FINALISTS = 2
+FIRST_ROUND = 4  # every so many-th of the mixtures for comparison
 
 Ask = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
 """Mixtures ``[B, N]`` and a query ``[D]`` to estimates ``[B, N]`` and logits of presence ``[B]``, or None."""
@@ -39,7 +41,6 @@ class TeachSettings:
         n_songs: synthesized songs to mix with, and half as many scenes; as many others to compare with.
         n_checks: mixtures that vectors are compared on; a seventh of them is without the target. A quarter as many more
             are the target alone.
-        trial_steps: what each of the two best vectors to begin with is given before one of them is chosen.
         check_every: steps between two comparisons.
         seed: of everything that is drawn.
 
@@ -54,12 +55,11 @@ class TeachSettings:
 
     steps: int = 200
     batch_size: int = 2
-    seconds: float = 2.5
+    seconds: float = 2.0
     learning_rate: float = 0.01
     p_absent: float = 0.3
     n_songs: int = 6
-    n_checks: int = 32
-    trial_steps: int = 20
+    n_checks: int = 16
     check_every: int = 50
     seed: int = 0
 
@@ -76,18 +76,40 @@ class TeachSettings:
 DEFAULTS = TeachSettings()
 
 
-class Verdict(NamedTuple):
-    """How a vector does on the mixtures for comparison: the loss, and the gain in SI-SDR over the mixture in dB.
+@dataclass(frozen=True)
+class Verdict:
+    """How a vector does on the mixtures for comparison.
 
-    What is the target alone counts for the loss only.
+    Args:
+        losses: one for each mixture.
+        si_sdr_improvement: mean gain in SI-SDR over the mixture, in dB; what is the target alone counts for the loss
+            only.
     """
 
-    loss: float
+    losses: tuple[float, ...]
     si_sdr_improvement: float
+
+    @property
+    def loss(self) -> float:
+        """The mean loss."""
+        return statistics.fmean(self.losses)
+
+    def beats(self, other: Verdict) -> bool:
+        """Whether the mean loss is lower than another one on the same mixtures, by more than its standard error.
+
+        Example:
+            >>> Verdict((0.9, 1.8), 0.0).beats(Verdict((1.0, 2.0), 0.0))
+            True
+            >>> Verdict((0.5, 2.3), 0.0).beats(Verdict((1.0, 2.0), 0.0))
+            False
+        """
+        gains = [theirs - mine for mine, theirs in zip(self.losses, other.losses, strict=True)]
+        error = statistics.stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else 0.0
+        return statistics.fmean(gains) > error
 
 
 class Tuned(NamedTuple):
-    """The best vector, where it began, how that did and how it does itself, and after which step it was found."""
+    """The vector that is kept, where it began, how that did and how it does itself, and after which step it was."""
 
     vector: Tensor
     start: str
@@ -118,55 +140,9 @@ class Pulse:
             raise Cancelled("stopped before the label was learned, as asked")
 
 
-class Climb:
-    """One vector on its way along the gradient; ``best`` is the best one so far.
-
-    Args:
-        ask: the network; it is not changed.
-        start: name and vector ``[D]`` to begin with.
-        checks: mixtures that vectors are compared on.
-        settings: steps, rate, and the seed of the mixtures.
-    """
-
-    def __init__(self, ask: Ask, start: tuple[str, Tensor], checks: Sequence[Lesson], settings: TeachSettings) -> None:
-        self.ask, self.checks, self.settings = ask, checks, settings
-        name, vector = start
-        verdict = judge(ask, vector, checks)
-        self.best = Tuned(vector, name, verdict, verdict, 0)
-        self.vector = vector.detach().clone().requires_grad_()
-        self.optimizer = torch.optim.Adam([self.vector])
-        self.dice = Dice(torch.Generator().manual_seed(settings.seed))
-        self.step = 0
-
-    def go(self, stop: int, material: Material, *, n_samples: int, pulse: Pulse) -> None:
-        """Take steps up to that one, and compare there and now and then on the way."""
-        settings = self.settings
-        while self.step < stop:
-            done = self.step / settings.steps
-            self.optimizer.param_groups[0]["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
-            draws = [self._draw(material, n_samples) for _ in range(settings.batch_size)]
-            with torch.enable_grad():
-                loss, _ = loss_of(self.ask, self.vector, make_lesson(draws, material, n_samples))
-                (self.vector.grad,) = torch.autograd.grad(loss, [self.vector])
-            self.optimizer.step()
-            self.step += 1
-            if self.step % settings.check_every == 0 or self.step == stop:
-                verdict = judge(self.ask, self.vector.detach(), self.checks)
-                if verdict.loss < self.best.after.loss:
-                    vector = self.vector.detach().clone()
-                    self.best = self.best._replace(vector=vector, after=verdict, step=self.step)
-            pulse.beat()
-
-    def _draw(self, material: Material, n_samples: int) -> LessonDraw:
-        absent = self.dice.chance(self.settings.p_absent)
-        alone = not absent and self.dice.chance(P_ALONE)
-        return draw_lesson(self.dice, material, n_samples, absent=absent, alone=alone)
-
-
 def n_beats(n_starts: int, settings: TeachSettings) -> int:
     """Return how often the pulse of a tuning beats."""
-    n_extra = min(N_TRIALS, n_starts) - 1
-    return n_starts + settings.steps + n_extra * min(settings.trial_steps, settings.steps)
+    return n_starts + min(N_FINALISTS, n_starts) + settings.steps
 
 
 def tune(
@@ -179,9 +155,9 @@ def tune(
     settings: TeachSettings,
     pulse: Pulse,
 ) -> Tuned:
-    """Choose among several vectors to begin with, follow the gradient, and keep the best vector on the way.
+    """Begin at the best of several vectors, follow the gradient, and keep the start unless something beats it.
 
-    All are compared on every second mixture; the two best ones are given some steps each, and the better one goes on.
+    All are compared on a quarter of the mixtures, and the two best ones on all of them.
 
     Args:
         ask: the network; it is not changed.
@@ -192,17 +168,46 @@ def tune(
         settings: steps, rate, and the seed of the mixtures.
         pulse: hears of every start and every step.
     """
-    losses: dict[str, float] = {}
+    first_round: dict[str, float] = {}
     for name, vector in starts.items():
-        losses[name] = judge(ask, vector, checks[::2]).loss if len(starts) > 1 else 0.0
+        first_round[name] = judge(ask, vector, checks[::FIRST_ROUND]).loss if len(starts) > N_FINALISTS else 0.0
         pulse.beat()
-    promising = sorted(losses, key=losses.__getitem__)[:N_TRIALS]
-    climbs = [Climb(ask, (name, starts[name]), checks, settings) for name in promising]
-    for climb in climbs if len(climbs) > 1 else ():
-        climb.go(min(settings.trial_steps, settings.steps), material, n_samples=n_samples, pulse=pulse)
-    climb = min(climbs, key=lambda one: one.best.after.loss)
-    climb.go(settings.steps, material, n_samples=n_samples, pulse=pulse)
-    return climb.best
+    verdicts: dict[str, Verdict] = {}
+    for name in sorted(first_round, key=first_round.__getitem__)[:N_FINALISTS]:
+        verdicts[name] = judge(ask, starts[name], checks)
+        pulse.beat()
+    name = min(verdicts, key=lambda one: verdicts[one].loss)
+    best = Tuned(starts[name], name, verdicts[name], verdicts[name], 0)
+    for step, vector in _descend(ask, starts[name], material, n_samples, settings):
+        if step % settings.check_every == 0 or step == settings.steps:
+            verdict = judge(ask, vector, checks)
+            if verdict.loss < best.after.loss and verdict.beats(best.before):
+                best = best._replace(vector=vector.clone(), after=verdict, step=step)
+        pulse.beat()
+    return best
+
+
+def _descend(
+    ask: Ask, start: Tensor, material: Material, n_samples: int, settings: TeachSettings
+) -> Iterator[tuple[int, Tensor]]:
+    """Follow the gradient of the loss on ever new mixtures; yields the number of each step and the vector after it."""
+    vector = start.detach().clone().requires_grad_()
+    optimizer = torch.optim.Adam([vector])
+    dice = Dice(torch.Generator().manual_seed(settings.seed))
+    for step in range(settings.steps):
+        optimizer.param_groups[0]["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+        draws = [_draw(dice, material, n_samples, settings.p_absent) for _ in range(settings.batch_size)]
+        with torch.enable_grad():
+            loss, _ = loss_of(ask, vector, make_lesson(draws, material, n_samples))
+            (vector.grad,) = torch.autograd.grad(loss, [vector])
+        optimizer.step()
+        yield step + 1, vector.detach()
+
+
+def _draw(dice: Dice, material: Material, n_samples: int, p_absent: float) -> LessonDraw:
+    absent = dice.chance(p_absent)
+    alone = not absent and dice.chance(P_ALONE)
+    return draw_lesson(dice, material, n_samples, absent=absent, alone=alone)
 
 
 def loss_of(ask: Ask, query: Tensor, lesson: Lesson) -> tuple[Tensor, Tensor]:
@@ -238,4 +243,4 @@ def judge(ask: Ask, query: Tensor, lessons: Sequence[Lesson]) -> Verdict:
         drawn = si_sdr(estimate=estimate.cpu(), reference=lesson.reference)
         gain = drawn - si_sdr(estimate=lesson.mixture, reference=lesson.reference)
         gains += [value for value in gain.tolist() if math.isfinite(value)]
-    return Verdict(sum(losses) / len(losses), sum(gains) / max(1, len(gains)))
+    return Verdict(tuple(losses), sum(gains) / max(1, len(gains)))
