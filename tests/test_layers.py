@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "unbraid"
 FLOORS = {
     "audio": 0,
     "library": 0,
+    "hub": 0,
     "guides": 1,
     "models": 2,
     "priors": 2,
@@ -36,6 +37,7 @@ KEPT_TO = {
     "rich": ("cli/",),
     "av": ("audio/containers.py", "audio/container_ranges.py", "audio/stem_mp4.py", "cli/doctor.py"),
     "lightning_fabric": ("training/",),
+    "huggingface_hub": ("hub.py",),
     "soxr": ("audio/resample.py",),
     "PIL": ("guides/mask_files.py",),
     "matplotlib": ("explanation/picture.py",),

@@ -22,6 +22,7 @@ from torch import Tensor
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Guide, Label, Prompts, Span, Target
 from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
+from unbraid.hub import HubFile, download, is_on_hub
 from unbraid.models.eight_bits import narrow, widen
 from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
 from unbraid.models.guidesep import Guidesep
@@ -207,7 +208,8 @@ def load_model(
 
     Args:
         name_or_path: a name that ``unbraid models`` lists, or the path of a ``.safetensors`` file that Unbraid
-            wrote; of a ``.unbraid`` file, the model that learned its label, which then knows it.
+            wrote; of a ``.unbraid`` file, the model that learned its label, which then knows it; such as
+            ``hf:OWNER/REPO/FILE.safetensors@REVISION``, a file on the Hugging Face Hub (`unbraid.hub`).
         device: where its tensors live.
         priors: of ``"instglow"``: sources that there are priors of, or files of priors, at least two, of which one
             may be ``"residual"``, what the others leave; None takes all that ``unbraid priors`` lists.
@@ -217,7 +219,7 @@ def load_model(
 
     Raises:
         ModelError: if there is no such model or prior, it ships without weights, a file is damaged or foreign, priors
-            do not fit together, or the device does not exist.
+            do not fit together, the device does not exist, or the Hub does not have the file or cannot be reached.
     """
     entry = ZOO.get(str(name_or_path))
     path = Path(name_or_path)
@@ -237,6 +239,8 @@ def load_model(
                 "or train it, then give the file's path"
             )
         path = entry.path
+    elif is_on_hub(name_or_path):
+        path = download(HubFile.parse(str(name_or_path)))
     elif not path.exists():
         names = ", ".join(one.name for one in ZOO.values() if one.ships) or "none"
         raise ModelError(
@@ -261,7 +265,7 @@ def _load_taught(path: Path, *, device: str | torch.device) -> Separator:
     """Load the model that learned the label in a file, and add the label."""
     try:
         query = load_query(path)
-        if query.model not in ZOO and not Path(query.model).exists():
+        if query.model not in ZOO and not is_on_hub(query.model) and not Path(query.model).exists():
             raise GuideError(
                 f"{path}: {query.name!r} was taught to {query.model}, which is not there: "
                 "give the model with -m and the file with --taught"

@@ -23,7 +23,7 @@ MEASURING = {  # packages of `unbraid evaluate`: the module, what for, and the e
     "pesq": ("pesq", "PESQ of speech", "perceptual"),
     "pystoi": ("pystoi", "STOI of speech", "perceptual"),
 }
-OPTIONAL = ("av", "lightning-fabric", "mido", "matplotlib", "pillow", *STUDIO, *MEASURING)
+OPTIONAL = ("av", "lightning-fabric", "mido", "matplotlib", "pillow", "huggingface_hub", *STUDIO, *MEASURING)
 CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16", "asimd", "bf16", "sve")
 WRITTEN = {"WAV": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}
 
@@ -175,6 +175,10 @@ def _missing(tools: dict[str, Any], codecs: dict[str, Any]) -> list[Missing]:
             Missing("lightning-fabric", "unbraid train", "pip install 'unbraid[train]'"),
         ),
         (util.find_spec("matplotlib"), Missing("matplotlib", "unbraid explain", "pip install 'unbraid[plot]'")),
+        (
+            util.find_spec("huggingface_hub"),
+            Missing("huggingface_hub", "-m hf:OWNER/REPO, models on the Hub", "pip install 'unbraid[hub]'"),
+        ),
         *((util.find_spec(name), Missing(name, "unbraid studio", "pip install 'unbraid[studio]'")) for name in STUDIO),
         *(
             (util.find_spec(module), Missing(name, f"unbraid evaluate, {use}", f"pip install 'unbraid[{extra}]'"))

@@ -105,7 +105,7 @@ ModelOption = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        help="A name from `unbraid models`, or a weights file; chosen by the guides if left out.",
+        help="A name from `unbraid models`, a weights file, or hf:OWNER/REPO/FILE; chosen by the guides if left out.",
         show_default=False,
     ),
 ]
