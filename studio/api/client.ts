@@ -3,6 +3,7 @@
 import type {
   About,
   FileInfo,
+  LabelInfo,
   ModelInfo,
   SessionInfo,
   SessionSummary,
@@ -57,6 +58,7 @@ function sent(method: string, body: unknown): RequestInit {
 
 export const getAbout = () => json<About>("/api/about");
 export const getModels = () => json<readonly ModelInfo[]>("/api/models");
+export const getLabels = () => json<readonly LabelInfo[]>("/api/labels");
 export const getSessions = () => json<readonly SessionSummary[]>("/api/sessions");
 export const createSession = (title: string) => json<SessionInfo>("/api/sessions", sent("POST", { title }));
 export const getSession = (id: string) => json<SessionInfo>(`/api/sessions/${id}`);
@@ -66,9 +68,21 @@ export const deleteSession = (id: string) => answered(`/api/sessions/${id}`, { m
 export const addDemo = (session: string) => json<FileInfo>(`/api/sessions/${session}/demo`, { method: "POST" });
 export const addFromSound = (session: string, sound: string) =>
   json<FileInfo>(`/api/sessions/${session}/files/from-sound`, sent("POST", { sound }));
+export const addFromLibrary = (session: string, label: { name: string; model_sha256: string }) =>
+  json<FileInfo>(`/api/sessions/${session}/files/from-library`, sent("POST", label));
+export const getFile = (id: string) => json<FileInfo>(`/api/files/${id}`);
 export const deleteFile = (id: string) => answered(`/api/files/${id}`, { method: "DELETE" });
 export const contentAddress = (file: string) => `/api/files/${file}/content`;
 export const getFileContent = async (id: string) => (await answered(contentAddress(id))).arrayBuffer();
+
+/** What was painted on a song, as it was kept; empty if nothing was. */
+export const getPaint = async (song: string) => (await answered(`/api/files/${song}/paint`)).text();
+export const putPaint = (song: string, text: string) =>
+  answered(`/api/files/${song}/paint`, {
+    method: "PUT",
+    headers: { "Content-Type": "application/octet-stream" },
+    body: text,
+  });
 
 export const createTake = (session: string, request: TakeRequest) =>
   json<TakeInfo>(`/api/sessions/${session}/takes`, sent("POST", request));

@@ -39,7 +39,7 @@ export interface FileDocument {
   readonly id: string;
   readonly session: string;
   readonly name: string;
-  readonly kind: "audio" | "midi" | "mask" | null;
+  readonly kind: "audio" | "midi" | "mask" | "label" | null;
   readonly state: "analyzing" | "ready" | "failed";
   readonly progress: number;
   readonly error: string | null;
@@ -51,10 +51,16 @@ export interface FileDocument {
   readonly n_samples: number | null;
   readonly duration: number | null;
   readonly final_samples: number | null;
+  readonly label: LabelDocument | null;
 }
 
 export interface FileSpec {
   readonly file: string;
+}
+
+export interface FromLibrary {
+  readonly name: string;
+  readonly model_sha256: string;
 }
 
 export interface FromSound {
@@ -83,6 +89,12 @@ export interface JobDocument {
   readonly final_samples: number;
   readonly stems: readonly StemDocument[];
   readonly presence_curve: readonly (readonly number[])[];
+}
+
+export interface LabelDocument {
+  readonly name: string;
+  readonly model: string;
+  readonly model_sha256: string;
 }
 
 export interface LabelSpec {
@@ -120,6 +132,8 @@ export interface ModelDocument {
   readonly segment: number;
   readonly n_parameters: number;
   readonly draws: boolean;
+  readonly takes_negatives: boolean;
+  readonly model_sha256: string;
 }
 
 export interface NewJob {
@@ -132,7 +146,7 @@ export interface NewSession {
 
 export interface NewTake {
   readonly song: string;
-  readonly targets: readonly (TargetSpec | LabelSpec | PromptsSpec | TaskSpec | ExamplesSpec | SpanSpec | MimicrySpec | ScoreSpec | MaskSpec)[];
+  readonly targets: readonly (TargetSpec | LabelSpec | TaughtSpec | PromptsSpec | TaskSpec | ExamplesSpec | SpanSpec | MimicrySpec | ScoreSpec | MaskSpec)[];
   readonly model?: string | null;
   readonly settings?: TakeSettings;
   readonly region?: Region | null;
@@ -271,12 +285,18 @@ export interface TakeSettings {
 
 export interface TargetSpec {
   readonly name: string;
-  readonly guides: readonly (LabelSpec | PromptsSpec | TaskSpec | ExamplesSpec | SpanSpec | MimicrySpec | ScoreSpec | MaskSpec)[];
+  readonly guides: readonly (LabelSpec | TaughtSpec | PromptsSpec | TaskSpec | ExamplesSpec | SpanSpec | MimicrySpec | ScoreSpec | MaskSpec)[];
 }
 
 export interface TaskSpec {
   readonly task: string;
   readonly kind: "task";
+}
+
+export interface TaughtSpec {
+  readonly name: string;
+  readonly file: string;
+  readonly kind: "taught";
 }
 
 export interface TrackDocument {

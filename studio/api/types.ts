@@ -7,6 +7,7 @@ export type {
   CodeDocument as TakeCode,
   FileDocument as FileInfo,
   JobDocument as JobInfo,
+  LabelDocument as LabelInfo,
   ModelDocument as ModelInfo,
   SessionSummary,
   TakeDocument as TakeInfo,

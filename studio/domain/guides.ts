@@ -7,6 +7,7 @@ export type RecordingSpec = { file: string } | { start: number; stop: number };
 
 export type GuideSpec =
   | { kind: "label"; name: string }
+  | { kind: "taught"; name: string; file: string }
   | { kind: "prompts"; names: string[] }
   | { kind: "examples"; positive: RecordingSpec[]; negative: RecordingSpec[] }
   | { kind: "span"; start: number; stop: number; sounds: boolean }
@@ -24,15 +25,26 @@ export type RequestItem = TargetSpec | GuideSpec;
 /**
  * The targets of a request, in order: names first, then what was pointed at.
  *
- * `masks` tells under which key the painting of a target was uploaded. Names become prompts where the model takes
- * prompts (or none is chosen, and the server chooses), labels otherwise.
+ * `masks` tells under which key the painting of a target was uploaded, and `labels` the file of a name that was taught.
+ * Names become prompts where the model takes prompts (or none is chosen, and the server chooses), labels otherwise.
  */
-export function requestOf(draft: Draft, model: Model | null, masks: ReadonlyMap<string, string>): RequestItem[] {
+export function requestOf(
+  draft: Draft,
+  model: Model | null,
+  masks: ReadonlyMap<string, string>,
+  labels: ReadonlyMap<string, string> = new Map(),
+): RequestItem[] {
   const items: RequestItem[] = [];
   const asPrompts =
     model !== null && model.guides.includes("Prompts") && draft.names.every((name) => model.vocabulary.includes(name));
   if (draft.names.length && asPrompts) items.push({ kind: "prompts", names: [...draft.names] });
-  else items.push(...draft.names.map((name): GuideSpec => ({ kind: "label", name })));
+  else
+    items.push(
+      ...draft.names.map((name): GuideSpec => {
+        const file = labels.get(name);
+        return file === undefined ? { kind: "label", name } : { kind: "taught", name, file };
+      }),
+    );
   for (const target of draft.targets) {
     if (!isEmpty(target)) items.push({ name: titleOf(target), guides: guidesOf(target, masks.get(target.id) ?? null) });
   }

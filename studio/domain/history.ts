@@ -5,7 +5,7 @@
  * going back farther than that replays the commands from the beginning.
  */
 
-import { BLOCK_CELLS, BLOCK_COLUMNS, type Columns, type Painting, Work } from "./painting.ts";
+import { BLOCK_COLUMNS, type Columns, type Painting, Work, packed, unpacked } from "./painting.ts";
 import type { Command, Stamp } from "./strokes.ts";
 
 interface Done {
@@ -124,29 +124,6 @@ export class PaintHistory {
 export interface GrowingStroke {
   grow(stamps: readonly Stamp[]): Columns | null;
   end(complete: Command): void;
-}
-
-/** Cells as runs: value, length, value, length… */
-export function packed(cells: Int16Array): Int16Array {
-  const runs: number[] = [];
-  for (let index = 0; index < cells.length;) {
-    const value = cells[index]!;
-    let stop = index + 1;
-    while (stop < cells.length && cells[stop] === value) stop++;
-    runs.push(value, stop - index);
-    index = stop;
-  }
-  return Int16Array.from(runs);
-}
-
-export function unpacked(runs: Int16Array): Int16Array {
-  const cells = new Int16Array(BLOCK_CELLS);
-  let index = 0;
-  for (let run = 0; run < runs.length; run += 2) {
-    cells.fill(runs[run]!, index, index + runs[run + 1]!);
-    index += runs[run + 1]!;
-  }
-  return cells;
 }
 
 function bytesOf(before: Map<number, Int16Array>): number {

@@ -26,6 +26,15 @@ export function kept(command: Command): KeptCommand {
   return { ...rest, steps };
 }
 
+const texts = new WeakMap<Command, string>();
+
+/** A command as JSON; hours of paint are written down again and again, and most of it has not changed. */
+export function keptText(command: Command): string {
+  let text = texts.get(command);
+  if (text === undefined) texts.set(command, (text = JSON.stringify(kept(command))));
+  return text;
+}
+
 export function opened(short: KeptCommand): Command {
   if (!short.steps) return short as Command;
   const { steps, ...rest } = short;

@@ -1,6 +1,7 @@
 /** Which model takes what a person points with. */
 
-export type Kind = "Label" | "Prompts" | "Examples" | "Span" | "Mimicry" | "Score" | "Mask";
+/** Kinds of guide; examples of what a sound is not are a kind of their own: not every model that takes examples does. */
+export type Kind = "Label" | "Prompts" | "Examples" | "Negative" | "Span" | "Mimicry" | "Score" | "Mask";
 
 export interface Model {
   readonly name: string;
@@ -12,7 +13,6 @@ export interface Model {
   readonly taught: readonly string[];
   readonly summary: string;
   readonly ships: boolean;
-  readonly takesNegatives: boolean;
   /** Whether it draws at random: another seed gives another answer. */
   readonly draws: boolean;
 }
@@ -21,6 +21,7 @@ const WORDS: Record<Kind, string> = {
   Label: "names",
   Prompts: "prompts",
   Examples: "examples",
+  Negative: "examples of what it is not",
   Span: "spans",
   Mimicry: "a hum",
   Score: "a MIDI file",

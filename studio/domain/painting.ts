@@ -6,7 +6,7 @@
  */
 
 import { N_BANDS } from "./mel.ts";
-import { type Command, type Stamp, stampsOf } from "./strokes.ts";
+import { type Command, type Laid, type Stamp, stampsOf } from "./strokes.ts";
 
 export const BLOCK_COLUMNS = 64;
 export const BLOCK_CELLS = N_BANDS * BLOCK_COLUMNS;
@@ -75,7 +75,15 @@ export class Work {
 
   /** Carry out the whole command. */
   all(): Columns | null {
-    return this.apply(stampsOf(this.command));
+    return this.command.kind === "picture" ? this.lay(this.command.blocks) : this.apply(stampsOf(this.command));
+  }
+
+  private lay(blocks: Laid["blocks"]): Columns | null {
+    for (const [index, runs] of blocks) {
+      this.touch(index);
+      this.painting.blocks.set(index, unpacked(Int16Array.from(runs)));
+    }
+    return blocks.length ? { first: 0, stop: this.painting.nColumns } : null;
   }
 
   /** Carry out what a stroke grew by; returns the columns that changed. */
@@ -131,4 +139,27 @@ export class Work {
     }
     return touched;
   }
+}
+
+/** Cells as runs: value, length, value, length… */
+export function packed(cells: Int16Array): Int16Array {
+  const runs: number[] = [];
+  for (let index = 0; index < cells.length;) {
+    const value = cells[index]!;
+    let stop = index + 1;
+    while (stop < cells.length && cells[stop] === value) stop++;
+    runs.push(value, stop - index);
+    index = stop;
+  }
+  return Int16Array.from(runs);
+}
+
+export function unpacked(runs: Int16Array): Int16Array {
+  const cells = new Int16Array(BLOCK_CELLS);
+  let index = 0;
+  for (let run = 0; run < runs.length; run += 2) {
+    cells.fill(runs[run]!, index, index + runs[run + 1]!);
+    index += runs[run + 1]!;
+  }
+  return cells;
 }

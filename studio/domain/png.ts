@@ -1,7 +1,8 @@
 /** A painting as PNG, as masks are read: green the sound, red what it is not, black nothing; the lowest band below. */
 
 import { N_BANDS } from "./mel.ts";
-import { BLOCK_COLUMNS, FULL, type Painting } from "./painting.ts";
+import { BLOCK_CELLS, BLOCK_COLUMNS, FULL, type Painting, packed } from "./painting.ts";
+import type { Laid } from "./strokes.ts";
 
 export interface Picture {
   readonly width: number;
@@ -31,6 +32,25 @@ export function pictureOf(painting: Painting, maxColumns: number): Picture {
     else pixels[3 * place] = Math.min(FULL, Math.round(red));
   }
   return { width, height: N_BANDS, pixels };
+}
+
+/** The command that lays a picture on a painting of so many columns. */
+export function laidFrom({ width, height, pixels }: Picture, nColumns: number): Laid {
+  const shared = nColumns > width ? Math.ceil(nColumns / width) : nColumns / width;
+  const blocks: [number, number[]][] = [];
+  for (let index = 0; index * BLOCK_COLUMNS < nColumns; index++) {
+    const cells = new Int16Array(BLOCK_CELLS);
+    for (let cell = 0; cell < BLOCK_CELLS; cell++) {
+      const column = index * BLOCK_COLUMNS + (cell % BLOCK_COLUMNS);
+      if (column >= nColumns) continue;
+      const row = Math.floor(((N_BANDS - 1 - Math.floor(cell / BLOCK_COLUMNS)) * height) / N_BANDS);
+      const place = 3 * (row * width + Math.min(width - 1, Math.floor(column / shared)));
+      const [red, green] = [pixels[place]!, pixels[place + 1]!];
+      cells[cell] = green >= red ? green : -red;
+    }
+    if (cells.some((value) => value !== 0)) blocks.push([index, [...packed(cells)]]);
+  }
+  return { kind: "picture", sign: 1, confidence: 1, softness: 0, blocks };
 }
 
 /** Bytes of a PNG file of 8 bits and three colors. */

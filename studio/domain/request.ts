@@ -43,6 +43,8 @@ export interface Draft {
   readonly model: string | null;
   /** Of models that draw at random: those that differ from what is usual. */
   readonly draws?: Readonly<Partial<Record<DrawSetting, number>>>;
+  /** Other settings, of a take that is asked for again. */
+  readonly more?: Readonly<Record<string, string | number>>;
 }
 
 export type DrawSetting = "seed" | "steps" | "candidates";
@@ -61,6 +63,7 @@ export function isEmpty(target: Target): boolean {
 export function kindsOf(target: Target): Kind[] {
   const kinds: Kind[] = [];
   if (target.positive.length || target.negative.length) kinds.push("Examples");
+  if (target.negative.length || target.spans.some((one) => !one.sounds)) kinds.push("Negative");
   if (target.spans.length) kinds.push("Span");
   if (target.melody) kinds.push(target.melody.kind === "hum" ? "Mimicry" : "Score");
   if (target.painted) kinds.push("Mask");
@@ -103,7 +106,7 @@ export function takerOf(draft: Draft, models: readonly Model[]): Model | null {
 /** What keeps a draft from being separated, in words and with a cure; null if nothing does. */
 export function obstacle(draft: Draft, models: readonly Model[]): string | null {
   const model = takerOf(draft, models);
-  const wrong = missing(draft, model);
+  const wrong = missing(draft);
   if (wrong) return wrong;
   if (!model) return conflict(models, neededKinds(draft), draft.names);
   const foreign = neededKinds(draft).find((kind) => !accepts(model, kind));
@@ -113,7 +116,7 @@ export function obstacle(draft: Draft, models: readonly Model[]): string | null 
 }
 
 /** What is not said yet, or says only what the sound is not. */
-export function missing(draft: Draft, model: Model | null): string | null {
+export function missing(draft: Draft): string | null {
   if (!draft.names.length && draft.targets.every(isEmpty)) {
     return "Nothing is asked for yet: choose a name, or point at a sound with a region, a hum or paint.";
   }
@@ -123,9 +126,6 @@ export function missing(draft: Draft, model: Model | null): string | null {
     if (!pointing) return `“${titleOf(target)}” says only what the sound is not: add an example of what it is, too.`;
     if (target.negative.length && !target.positive.length && !target.spans.some((one) => one.sounds)) {
       return `“${titleOf(target)}” has an example of what it is not, and none of what it is: add one.`;
-    }
-    if (model && !model.takesNegatives && target.negative.length) {
-      return `${model.name} cannot use examples of what the sound is not: remove them, or choose another model.`;
     }
   }
   return null;

@@ -41,7 +41,13 @@ export interface Everything extends Paint {
   readonly nColumns: number;
 }
 
-export type Command = Stroke | Rectangle | Lasso | Everything;
+/** A whole picture that is laid down: the cells of its blocks, packed. */
+export interface Laid extends Paint {
+  readonly kind: "picture";
+  readonly blocks: readonly (readonly [number, readonly number[]])[];
+}
+
+export type Command = Stroke | Rectangle | Lasso | Everything | Laid;
 
 /** A part of a command: where it may paint, and how strongly it paints a place, 0 to 1. */
 export interface Stamp {
@@ -60,6 +66,8 @@ export function stampsOf(command: Command): Stamp[] {
       return [rectangleStamp(command)];
     case "lasso":
       return command.points.length < 3 ? [] : [lassoStamp(command)];
+    case "picture":
+      return []; // laid down as it is
     case "everything":
       return [{ left: 0, right: command.nColumns, low: 0, high: N_BANDS, strength: () => 1 }];
     default:

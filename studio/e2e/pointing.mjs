@@ -91,10 +91,38 @@ async function names({ page, shot }) {
   await page.locator(".tokens .token button").first().click();
 }
 
+async function taughtLabels({ page, url, files, shot }) {
+  await drop(page, ".desk", [join(files, "my singer.unbraid")]);
+  await button(page, "+ my singer").click();
+  await button(page, "+ at home").click(); // lies in the library of the server
+  await drag(page, REGION, [
+    [0.2, 0.5],
+    [0.35, 0.5],
+  ]);
+  const take = await taken(page, url, () => button(page, "Only this part").click());
+  assert.equal(take.model, "few-shot-small");
+  assert.deepEqual(
+    take.targets.map((one) => [one.kind, one.name]),
+    [
+      ["taught", "my singer"],
+      ["taught", "at home"],
+    ],
+  );
+  assert.equal(take.jobs[0].state, "done");
+  await until("lanes of labels", async () => (await page.locator(".wave.lane").count()) === 3);
+  await shot("taught");
+  const { command } = await (await page.request.get(`${url}/api/takes/${take.id}/code`)).json();
+  assert.match(command, /--label 'my singer' --label 'at home' --taught 'my singer.unbraid'/);
+  await button(page, "Remove my singer").click();
+  await button(page, "Remove at home").click();
+  await page.keyboard.press("Escape");
+}
+
 async function offers({ page, shot }) {
   await page.getByLabel("Model").selectOption("tuss-small");
   await page.getByText("tuss-small does not take a hum.").waitFor();
   await page.getByText("tuss-small does not take examples. few-shot-small does.").waitFor();
+  assert.equal(await page.getByText("Not like this").count(), 0);
   assert.equal(await button(page, "Brush").isDisabled(), true);
   await shot("refusals");
   await page
@@ -264,6 +292,7 @@ export const POINTING = [
   ["zoom to a millisecond and out, loop, keyboard", zoomAndPlay],
   ["what plays is gapless to the sample", sampleLock],
   ["names, tasks and type-ahead", names],
+  ["taught labels, dropped and from the library, are names", taughtLabels],
   ["the page offers what the model takes, and names the model for the rest", offers],
   ["like this, not like this: the region first, then the whole song", examples],
   ["a hum is recorded against the song", hum],

@@ -76,6 +76,85 @@ async function compare({ page, kept }) {
   kept.heard = before;
 }
 
+/** The guides of a take, hum and paint among them, come back so exactly that asking anew is answered from before. */
+async function again({ page, url, kept, shot }) {
+  const share = async () => page.locator("section[aria-label='Paint'] .positive-words").textContent();
+  await button(page, "Remove drums").click();
+  await page.locator(".take", { hasText: "guidesep-mask-small" }).getByTitle("Hear this take").click();
+  await button(page, "Use these guides again").click();
+  await page
+    .getByText(/The guides of take \d+ are here again\./)
+    .first()
+    .waitFor();
+  await until("the paint", async () => (await page.locator(".positive-words").count()) > 0);
+  assert.match(await share(), /%/);
+  assert.equal(await page.getByLabel("Model").inputValue(), "guidesep-mask-small");
+  assert.equal(await page.getByLabel("Name of the stem").inputValue(), "hum 1");
+  await page.locator(".melody .token", { hasText: "hum 1.wav" }).waitFor();
+  assert.equal(await page.locator(".tokens .token").count(), 0);
+  await shot("guides-again");
+  await button(page, "Undo").click();
+  assert.deepEqual(await page.locator(".tokens .token").allTextContents(), ["vocals", "bass", "other"]);
+  await button(page, "Use these guides again").click();
+  await until("the paint", async () => (await page.locator(".positive-words").count()) > 0);
+  await drag(page, REGION, [
+    [0.05, 0.5],
+    [0.65, 0.5],
+  ]);
+  const take = await taken(page, url, () => button(page, "Only this part").click());
+  assert.deepEqual(take.jobs[0].region, kept.painted.jobs[0].region);
+  assert.equal(take.jobs[0].cached, true, "the paint is another one than before");
+  await button(page, "Remove this sound").click();
+  await page.getByText("“hum 1” is removed.").first().waitFor();
+  await page.getByLabel("Model").selectOption("");
+  await button(page, "Music").click();
+  await page.keyboard.press("Escape");
+  await page.locator(".take", { hasText: "tuss-small" }).getByTitle("Hear this take").first().click();
+}
+
+/** Hours of painting survive a reload, and go on. */
+async function muchPaint({ page, url, kept }) {
+  const song = (await session(page, url)).page.song;
+  const address = `${url}/api/files/${song}/paint`;
+  const stored = async () => (await page.request.get(address)).text();
+  await button(page, "+ another sound").click();
+  await page.keyboard.press("b");
+  await drag(page, SPECTROGRAM, [
+    [0.1, 0.8],
+    [0.2, 0.8],
+  ]);
+  const first = await until("the first stroke is kept", stored);
+  const [[target, [stroke]]] = Object.entries(JSON.parse(first));
+  const steps = [
+    stroke.steps[0],
+    stroke.steps[1],
+    ...Array.from({ length: 700 }, (_, turn) => (turn % 4 < 2 ? 11 : -9)),
+  ];
+  const one = { ...stroke, radiusColumns: 3, radiusRows: 2, steps };
+  const many = { [target]: [stroke, ...Array(Math.ceil(2e6 / JSON.stringify(one).length)).fill(one)] };
+  await page.request.put(address, { data: Buffer.from(JSON.stringify(many)) });
+  const before = await page.locator(".positive-words").textContent();
+  const begun = Date.now();
+  await page.reload();
+  await until("two megabytes of strokes", async () => {
+    const words = page.locator(".positive-words");
+    return (await words.count()) && (await words.textContent()) !== before;
+  });
+  console.log(`      two megabytes of strokes are there after ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+  await page.keyboard.press("b");
+  await drag(page, SPECTROGRAM, [
+    [0.5, 0.3],
+    [0.7, 0.3],
+  ]);
+  await until("another stroke is kept with them", async () => {
+    const now = await stored();
+    return now.length > 2e6 && JSON.parse(now)[target].length === many[target].length + 1;
+  });
+  assert.ok(!(await page.locator(".problem").count()), await page.locator(".problem").allTextContents());
+  await page.keyboard.press("Escape");
+  kept.paintLength = (await stored()).length;
+}
+
 async function download(page, out, link, name) {
   const [file] = await Promise.all([page.waitForEvent("download"), link.click()]);
   await file.saveAs(join(out, name));
@@ -121,16 +200,20 @@ async function reload({ page, url }) {
   assert.deepEqual(await page.locator(".tokens .token").allTextContents(), ["vocals", "drums", "bass", "other"]);
 }
 
-async function reopen({ page, url, out }) {
+async function reopen({ page, url, out, kept }) {
   const before = await session(page, url);
   await page.locator(".brand").click();
   await button(page, "New session").click();
   await page.getByText("Drop a song here").waitFor();
   await drop(page, ".desk", [join(out, "session.zip")]);
   await until("lanes of the session file", async () => (await page.locator(".wave.lane").count()) === 5);
+  await until("its paint", async () => (await page.locator(".positive-words").count()) > 0);
   const after = await session(page, url);
   assert.notEqual(after.id, before.id);
   assert.equal(after.takes.length, before.takes.length);
+  const paint = await (await page.request.get(`${url}/api/files/${after.page.song}/paint`)).text();
+  assert.equal(paint.length, kept.paintLength);
+  await button(page, "Remove this sound").click();
 }
 
 async function moreOut({ page, url, shot }) {
@@ -184,6 +267,8 @@ export const RESULTS = [
   ["prompts: stems and residual as lanes", stems],
   ["mute, solo, gain, mixture, spectrogram of a lane, all in step", mixer],
   ["two takes are compared in sync", compare],
+  ["the guides of a take are used again, and that is taken back", again],
+  ["two megabytes of strokes are kept", muchPaint],
   ["everything can be taken away", downloads],
   [".stem.mp4", stemMp4],
   ["a reload finds the desk as it was", reload],

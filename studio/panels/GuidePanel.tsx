@@ -1,32 +1,12 @@
 /** The right side: which model, what is asked for, and the button that does it. */
 
-import {
-  accepts,
-  chosenFor,
-  conflict,
-  contradiction,
-  kindWords,
-  refusal,
-  suggestions,
-  takers,
-  TASKS,
-  type Kind,
-} from "../domain/models.ts";
-import {
-  type Draft,
-  type DrawSetting,
-  isEmpty,
-  kindsOf,
-  neededKinds,
-  obstacle,
-  titleOf,
-  unknownNames,
-} from "../domain/request.ts";
+import { chosenFor, conflict, kindWords, refusal, takers, type Kind } from "../domain/models.ts";
+import { type Draft, type DrawSetting, isEmpty, kindsOf, neededKinds, obstacle, titleOf } from "../domain/request.ts";
 import { clock } from "../domain/time.ts";
-import { useState } from "preact/hooks";
 import { addTarget, firstRegion, separate } from "./actions.ts";
-import { activeTarget, draft, duration, model, models, settle, songId, target } from "./desk.ts";
+import { activeTarget, before, draft, duration, model, models, putBack, settle, songId, target } from "./desk.ts";
 import { IconButton, Problem } from "./parts.tsx";
+import { Names } from "./Names.tsx";
 import { TargetCard } from "./TargetCard.tsx";
 import { Takes, UnderWay } from "./Takes.tsx";
 
@@ -34,6 +14,7 @@ export function GuidePanel() {
   return (
     <aside class="panel" aria-label="Point at sounds">
       <div class="panel-scroll">
+        <Before />
         <ModelChoice />
         <Names />
         <Targets />
@@ -41,6 +22,41 @@ export function GuidePanel() {
       </div>
       <SeparateBar />
     </aside>
+  );
+}
+
+/** What took the place of something else, and the way back. */
+function Before() {
+  const kept = before.value;
+  if (!kept) return null;
+  return (
+    <section class="card card-before row" aria-label="What was laid down">
+      <p class="grow small">{kept.words}</p>
+      <button class="chip" onClick={putBack}>
+        Undo
+      </button>
+      <IconButton icon="close" label="Keep it so" onClick={() => (before.value = null)} />
+    </section>
+  );
+}
+
+/** Settings that came with a take, and have no place of their own here. */
+function More() {
+  const more = Object.entries(draft.value.more ?? {});
+  const remove = (name: string) => {
+    const rest = more.filter(([other]) => other !== name);
+    draft.value = { ...draft.value, more: Object.fromEntries(rest) };
+  };
+  if (!more.length) return null;
+  return (
+    <ul class="tokens-list" aria-label="Settings">
+      {more.map(([name, value]) => (
+        <li key={name} class="token">
+          {name.replaceAll("_", " ")} {value}
+          <IconButton icon="close" label={`As usual: ${name.replaceAll("_", " ")}`} onClick={() => remove(name)} />
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -74,13 +90,16 @@ function ModelChoice() {
           Takes{" "}
           {kindWords(
             model.value.guides.filter(
-              (kind): kind is Kind => kind !== "Label" || model.value!.vocabulary.length > 0,
+              (kind) =>
+                kind !== "Negative" &&
+                (kind !== "Label" || model.value!.vocabulary.length + model.value!.taught.length > 0),
             ) as Kind[],
           )}
           ; {model.value.summary}.
         </p>
       )}
       {model.value?.draws && kinds.length > 0 && <Draws />}
+      <More />
     </section>
   );
 }
@@ -132,124 +151,6 @@ function Draws() {
       </div>
     </details>
   );
-}
-
-/** Names that can be asked for: those of the chosen model, or of all. */
-function vocabulary(): string[] {
-  const asked = draft.value.model ? (model.value ? [model.value] : []) : models.value;
-  return [...new Set(asked.flatMap((one) => [...one.vocabulary, ...one.taught]))];
-}
-
-function Names() {
-  const [typed, setTyped] = useState("");
-  const [at, setAt] = useState(0);
-  const known = vocabulary();
-  const canName = !draft.value.model || (model.value !== null && accepts(model.value, "Label") && known.length > 0);
-  const found = typed ? suggestions(typed, known) : [];
-  const set = (names: readonly string[]) => {
-    draft.value = { ...draft.value, names };
-    settle("separate");
-  };
-  const add = (name: string) => {
-    if (name.trim()) set([...draft.value.names, name.trim()]);
-    setTyped("");
-    setAt(0);
-  };
-  const keys = (event: KeyboardEvent) => {
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      setAt((at + (event.key === "ArrowDown" ? 1 : found.length - 1)) % Math.max(1, found.length));
-      event.preventDefault();
-    } else if (event.key === "Enter") add(found[at] ?? typed);
-    else if (event.key === "Escape") setTyped("");
-    else if (event.key === "Backspace" && !typed) set(draft.value.names.slice(0, -1));
-  };
-  const wrong = contradiction(draft.value.names) ?? unknownWords(known);
-  return (
-    <section class="card card-names" aria-label="Names">
-      <h2>By name</h2>
-      {!canName ? (
-        <Refused kind="Label" />
-      ) : (
-        <>
-          <div class="row wrap">
-            {TASKS.filter((task) => task.prompts.every((name) => known.includes(name))).map((task) => (
-              <button key={task.name} class="chip" title={task.words} onClick={() => set(task.prompts)}>
-                {task.words.split(":")[0]}
-              </button>
-            ))}
-          </div>
-          <div class="tokens">
-            {draft.value.names.map((name, index) => (
-              <span class="token" key={`${name}/${index}`}>
-                {name}
-                <IconButton
-                  icon="close"
-                  label={`Remove ${name}`}
-                  onClick={() => set(draft.value.names.filter((_, place) => place !== index))}
-                />
-              </span>
-            ))}
-            <input
-              value={typed}
-              placeholder={draft.value.names.length ? "" : "Type a name, such as vocals"}
-              aria-label="Add a name"
-              role="combobox"
-              aria-expanded={found.length > 0}
-              aria-controls="names"
-              aria-autocomplete="list"
-              aria-activedescendant={found[at] ? `name-${at}` : undefined}
-              onInput={(event) => {
-                setTyped(event.currentTarget.value);
-                setAt(0);
-              }}
-              onKeyDown={keys}
-              onBlur={() => window.setTimeout(() => setTyped(""), 150)}
-            />
-            {found.length > 0 && (
-              <ul id="names" class="popover options" role="listbox" aria-label="Names">
-                {found.map((name, index) => (
-                  <li
-                    key={name}
-                    id={`name-${index}`}
-                    role="option"
-                    aria-selected={index === at}
-                    class={index === at ? "on" : ""}
-                    onMouseDown={() => add(name)}
-                  >
-                    {name}
-                  </li>
-                ))}
-              </ul>
-            )}
-          </div>
-          <div class="row wrap names">
-            {known
-              .slice(0, 24)
-              .filter((name) => !draft.value.names.includes(name) || ["speech", "sfx"].includes(name))
-              .map((name) => (
-                <button key={name} class="chip quiet" onClick={() => add(name)}>
-                  + {name}
-                </button>
-              ))}
-          </div>
-          {wrong && (
-            <p class="problem" role="alert">
-              {wrong}
-            </p>
-          )}
-        </>
-      )}
-    </section>
-  );
-}
-
-function unknownWords(known: readonly string[]): string | null {
-  const unknown =
-    model.value && draft.value.model
-      ? unknownNames(draft.value, model.value)
-      : draft.value.names.filter((name) => !known.includes(name));
-  if (!unknown.length) return null;
-  return `No ${draft.value.model ? "such name in this model" : "model knows"}: “${unknown[0]}”. Choose one of the names below, or point at the sound.`;
 }
 
 /** A kind of guide that the chosen model does not take, and the way to one that does. */

@@ -62,7 +62,7 @@ function LaneRow({ lane }: { lane: Lane }) {
     <>
       <div class={`gutter header lane ${shown ? "tall" : ""}`} role="group" aria-label={`Lane ${lane.name}`}>
         <div class="row">
-          <strong class="clip" title={lane.name}>
+          <strong class="clip grow" title={lane.name}>
             {lane.isResidual ? "residual" : lane.name}
           </strong>
           <IconButton label={`Spectrogram of ${lane.name}`} icon="spectrum" pressed={shown} onClick={toggle} />

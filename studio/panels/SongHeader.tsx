@@ -1,6 +1,5 @@
 /** Beside the waveform: what song it is, and how loud. */
 
-import { signal } from "@preact/signals";
 import { clock } from "../domain/time.ts";
 import {
   about,
@@ -8,6 +7,7 @@ import {
   duration,
   files,
   looping,
+  menu,
   mixtureHeard,
   problems,
   region,
@@ -22,22 +22,21 @@ import { isSong, showSong } from "./session.ts";
 import { Fader, IconButton, Problem } from "./parts.tsx";
 import { lanes } from "./playback.ts";
 
-const listOpen = signal(false);
-
 export function SongHeader() {
   const file = song.value;
   const hasStems = lanes.value.length > 0;
+  const isListed = menu.value === "songs";
   return (
-    <div class="gutter header">
+    <div class="gutter header" data-menu>
       <div class="row">
-        <strong class="clip" title={songName.value}>
+        <strong class="clip grow" title={songName.value}>
           {songName.value || "No song"}
         </strong>
         <IconButton
           label="Songs of this session"
           icon="list"
-          pressed={listOpen.value}
-          onClick={() => (listOpen.value = !listOpen.value)}
+          pressed={isListed}
+          onClick={() => (menu.value = isListed ? null : "songs")}
         />
       </div>
       <div class="faint small">
@@ -61,7 +60,7 @@ export function SongHeader() {
           onChange={(gainDb) => (songLane.value = { ...songLane.value, gainDb })}
         />
       </div>
-      {listOpen.value && <SongList />}
+      {isListed && <SongList />}
       <Problem place="play" />
       {file?.state === "failed" && <Problem place={`file:${file.id}`} />}
     </div>
@@ -81,7 +80,7 @@ function SongList() {
               aria-current={file.id === song.value?.id}
               onClick={() => {
                 showSong(file.id);
-                listOpen.value = false;
+                menu.value = null;
               }}
             >
               {file.name} <span class="faint">{file.duration ? clock(file.duration) : ""}</span>
@@ -96,7 +95,7 @@ function SongList() {
       <PickFiles
         label="Add a song…"
         onPick={(picked) => {
-          listOpen.value = false;
+          menu.value = null;
           void addSongs(picked);
         }}
       />

@@ -6,7 +6,7 @@ import type { JobInfo, TakeCode, TakeInfo } from "../api/types.ts";
 import { chosen, heard, swapped } from "../domain/takes.ts";
 import type { RequestItem } from "../domain/guides.ts";
 import { clock } from "../domain/time.ts";
-import { cancel, compareTake, removeTake, separateMore } from "./actions.ts";
+import { cancel, compareTake, removeTake, separateMore, useGuidesAgain } from "./actions.ts";
 import { about, announcement, comparison, complain, mixtureHeard, settle, songTakes } from "./desk.ts";
 import { IconButton, Problem } from "./parts.tsx";
 
@@ -79,10 +79,21 @@ function Take({ take, number }: { take: TakeInfo; number: number }) {
         .map((job) => (
           <Job key={job.id} job={job} />
         ))}
-      {isHeard && !hasWhole && (
-        <button class="chip" onClick={() => void separateMore(take.id, null)}>
-          Separate the whole song
-        </button>
+      {isHeard && (
+        <div class="row wrap">
+          {!hasWhole && (
+            <button class="chip" onClick={() => void separateMore(take.id, null)}>
+              Separate the whole song
+            </button>
+          )}
+          <button
+            class="chip"
+            title="Prompts, labels, regions, hums, paint, model and settings, to be changed and asked for anew"
+            onClick={() => void useGuidesAgain(take, number)}
+          >
+            Use these guides again
+          </button>
+        </div>
       )}
       {isHeard && <Downloads take={take} />}
       <Problem place={`take:${take.id}`} />
@@ -96,7 +107,7 @@ function wordsOf(take: TakeInfo): string {
     .map((item) =>
       "guides" in item
         ? item.name
-        : item.kind === "label"
+        : item.kind === "label" || item.kind === "taught"
           ? item.name
           : item.kind === "prompts"
             ? item.names.join(", ")

@@ -14,11 +14,11 @@ import {
 } from "../domain/request.ts";
 import { ensureTarget, sendUpload } from "./actions.ts";
 import {
-  activeTarget,
   announcement,
   brushConfidence,
   draft,
   files,
+  layDown,
   offers,
   strokes,
   region,
@@ -42,21 +42,22 @@ export function change(update: (target: Target) => Target): void {
 /** “Like this”: the region becomes an example of what the sound is, or of what it is not. */
 export function exampleFromRegion(side: "positive" | "negative"): void {
   const one = region.value;
-  if (!one) return;
+  if (!one || !offers("Examples") || (side === "negative" && !offers("Negative"))) return;
   change((target) => ({ ...target, [side]: [...target[side], { kind: "span", start: one.start, stop: one.stop }] }));
   announcement.value = side === "positive" ? "Added: like this." : "Added: not like this.";
 }
 
 export function markSpan(sounds: boolean): void {
   const one = region.value;
-  if (one) change((target) => ({ ...target, spans: [...target.spans, { start: one.start, stop: one.stop, sounds }] }));
+  if (one && offers("Span") && (sounds || offers("Negative")))
+    change((target) => ({ ...target, spans: [...target.spans, { start: one.start, stop: one.stop, sounds }] }));
 }
 
 export function TargetCard() {
   const one = target.value;
   const remove = () => {
-    draft.value = { ...draft.value, targets: draft.value.targets.filter((each) => each.id !== one!.id) };
-    activeTarget.value = draft.value.targets[0]?.id ?? null;
+    const targets = draft.value.targets.filter((each) => each.id !== one!.id);
+    layDown({ ...draft.value, targets }, targets[0]?.id ?? null, `“${titleOf(one!)}” is removed.`);
   };
   return (
     <div class="target">
@@ -126,7 +127,7 @@ function Examples({ target: one }: { target: Target | null }) {
   return (
     <Guide kind="Examples" title="Examples" count={(one?.positive.length ?? 0) + (one?.negative.length ?? 0)}>
       {side("positive", "Like this")}
-      {side("negative", "Not like this")}
+      {offers("Negative") || one?.negative.length ? side("negative", "Not like this") : <Refused kind="Negative" />}
       <Problem place="examples" />
     </Guide>
   );
@@ -249,9 +250,11 @@ function Spans({ target: one }: { target: Target | null }) {
         <button class="chip" disabled={!region.value} onClick={() => markSpan(true)}>
           sounds in the region
         </button>
-        <button class="chip" disabled={!region.value} onClick={() => markSpan(false)}>
-          does not
-        </button>
+        {offers("Negative") && (
+          <button class="chip" disabled={!region.value} onClick={() => markSpan(false)}>
+            does not
+          </button>
+        )}
       </div>
       {one && one.spans.length > 0 && (
         <ul class="tokens-list">

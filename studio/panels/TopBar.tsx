@@ -9,6 +9,7 @@ import {
   duration,
   helpOpen,
   looping,
+  menu,
   playhead,
   playing,
   region,
@@ -23,9 +24,6 @@ import {
 import { Icon, IconButton, Problem } from "./parts.tsx";
 import { seek, togglePlay } from "./playback.ts";
 import { PickFiles, RegionWords } from "./SongHeader.tsx";
-import { signal } from "@preact/signals";
-
-const menuOpen = signal(false);
 
 function zoom(factor: number): void {
   const inView =
@@ -114,19 +112,20 @@ function Sending() {
 }
 
 function SessionMenu() {
-  const close = () => (menuOpen.value = false);
+  const close = () => (menu.value = null);
+  const isOpen = menu.value === "sessions";
   return (
-    <div class="session-menu">
+    <div class="session-menu" data-menu>
       <button
         class="brand"
         aria-haspopup="dialog"
-        aria-expanded={menuOpen.value}
-        onClick={() => (menuOpen.value = !menuOpen.value)}
+        aria-expanded={isOpen}
+        onClick={() => (menu.value = isOpen ? null : "sessions")}
       >
         <Icon name="list" />
         <b>Unbraid</b> <span class="clip title">{sessionTitle.value}</span>
       </button>
-      {menuOpen.value && (
+      {isOpen && (
         <div class="popover" role="dialog" aria-label="Sessions">
           {sessionId.value && (
             <label class="field">

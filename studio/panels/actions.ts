@@ -2,14 +2,16 @@
 
 import { batch } from "@preact/signals";
 import * as api from "../api/client.ts";
-import type { FileInfo, JobInfo } from "../api/types.ts";
+import type { FileInfo, JobInfo, TakeInfo } from "../api/types.ts";
 import { LOCAL } from "../audio/chunks.ts";
 import { previewOf } from "../canvas/preview.ts";
 import { requestOf } from "../domain/guides.ts";
-import { type Draft, type Upload, isEmpty, newTarget, obstacle, takerOf } from "../domain/request.ts";
+import { reopened } from "../domain/reopening.ts";
+import { type Draft, type Upload, isEmpty, newTarget, obstacle, replaced, takerOf } from "../domain/request.ts";
 import { arrived, compared } from "../domain/takes.ts";
 import type { Region } from "../domain/transport.ts";
 import {
+  about,
   activeTarget,
   announcement,
   comparison,
@@ -17,8 +19,11 @@ import {
   draft,
   duration,
   files,
+  labelsOf,
+  layDown,
   localSong,
   mixtureHeard,
+  modelInfos,
   models,
   playhead,
   region,
@@ -29,16 +34,35 @@ import {
   songId,
   view,
 } from "./desk.ts";
-import { maskOf } from "./paintings.ts";
+import { layPicture, maskOf } from "./paintings.ts";
 import { pictureOfSong } from "./pictures.ts";
 import { chunks } from "./playback.ts";
-import { ensureSession, forgetTake, isSong, openSessionFile, showSong, takeFile, takeTake } from "./session.ts";
+import {
+  ensureSession,
+  forgetTake,
+  isLabelFile,
+  isSong,
+  openSessionFile,
+  showSong,
+  takeFile,
+  takeTake,
+} from "./session.ts";
+
+/** Taught labels were dropped or picked: they are names from now on. */
+export async function addLabels(dropped: readonly File[]): Promise<void> {
+  for (const file of dropped) await sendFile(file, file.name, "names");
+}
 
 /** Files were dropped or picked as songs: show the first at once, while it is on its way. */
 export async function addSongs(dropped: readonly File[]): Promise<void> {
   settle("files");
   const sessionFiles = dropped.filter((file) => /\.(zip|unbraid-session)$/i.test(file.name));
   if (sessionFiles.length) return openSessionFile(sessionFiles[0]!);
+  await addLabels(dropped.filter((file) => isLabelFile(file.name)));
+  return addRecordings(dropped.filter((file) => !isLabelFile(file.name)));
+}
+
+async function addRecordings(dropped: readonly File[]): Promise<void> {
   const isFirst = songId.value === null;
   if (dropped[0] && isFirst) void showLocally(dropped[0]);
   for (const file of dropped) {
@@ -48,7 +72,6 @@ export async function addSongs(dropped: readonly File[]): Promise<void> {
     if (info && !isSong(info))
       complain("files", `“${file.name}” is no recording: drop it on the sound that it points at, on the right.`);
   }
-  return undefined;
 }
 
 export async function openDemo(): Promise<void> {
@@ -145,12 +168,12 @@ export async function separate(what: "region" | "whole" | "both", asked: Draft =
   if (broken) return complain("separate", `“${broken.name}” cannot be used: take it away. ${broken.error ?? ""}`);
   const first = what === "whole" ? null : firstRegion();
   try {
-    const targets = requestOf(asked, taker, await sendMasks(asked));
+    const targets = requestOf(asked, taker, await sendMasks(asked), await labelKeys(asked.names, taker!.name));
     const made = await api.createTake(sessionId.value, {
       song: id,
       targets,
       model: taker!.name,
-      settings: taker!.draws ? (asked.draws ?? {}) : {},
+      settings: { ...asked.more, ...(taker!.draws ? asked.draws : {}) },
       parent: comparison.value.current,
       ...(first ? { region: { start: first.start, stop: first.stop }, whole: what === "both" } : {}),
     });
@@ -184,6 +207,30 @@ async function sendMasks(asked: Draft): Promise<Map<string, string>> {
     keys.set(one.id, upload.key);
   }
   return keys;
+}
+
+/** Files of the taught labels among names; those of the library become files of the session first. */
+async function labelKeys(names: readonly string[], model: string): Promise<Map<string, string>> {
+  const info = modelInfos.value.find((one) => one.name === model)!;
+  const keys = new Map<string, string>();
+  for (const name of names) {
+    const label = labelsOf(info).find((one) => one.name === name && !info.vocabulary.includes(name));
+    if (label) keys.set(name, label.key ?? (await takenOver(label)));
+  }
+  return keys;
+}
+
+const LOOK_AGAIN = 200; // milliseconds
+
+async function takenOver(label: { name: string; model_sha256: string }): Promise<string> {
+  const { name, model_sha256 } = label;
+  let file = await api.addFromLibrary(sessionId.value!, { name, model_sha256 });
+  while (file.state === "analyzing") {
+    await new Promise((resolve) => window.setTimeout(resolve, LOOK_AGAIN));
+    file = await api.getFile(file.id);
+  }
+  if (file.state === "failed") throw new Error(file.error ?? `“${name}” cannot be read: teach it again.`);
+  return file.id;
 }
 
 export async function separateMore(takeId: string, part: Region | null): Promise<void> {
@@ -222,7 +269,33 @@ export async function takeMoreOut(sound: string): Promise<void> {
   }
 }
 
+/** Lay the guides of a take on the desk again, in place of what lies there. */
+export async function useGuidesAgain(take: TakeInfo, number: number): Promise<void> {
+  const known = new Map(files.value.map((file) => [file.id, file]));
+  const settings = Object.fromEntries(Object.entries(take.settings).filter((entry) => entry[1] !== null));
+  const {
+    draft: next,
+    paint,
+    left,
+  } = reopened({ ...take, settings }, known, models.value, about.value?.tasks ?? {}, newTargetId);
+  const without = left.length ? ` Without ${left.join("; ")}.` : "";
+  layDown(next, next.targets[0]?.id ?? null, `The guides of take ${number} are here again.${without}`);
+  settle("separate");
+  for (const [id, key] of paint) {
+    try {
+      await layPicture(id, await api.getFileContent(key));
+    } catch {
+      complain("paint", `The paint of take ${number} cannot be shown as a picture: paint it again.`);
+      draft.value = replaced(draft.value, id, (one) => ({ ...one, painted: false }));
+    }
+  }
+}
+
 let targetNumber = 0;
+
+function newTargetId(): string {
+  return `t${Date.now().toString(36)}${(targetNumber++).toString(36)}`;
+}
 
 /** The target that is pointed at now; one is made if there is none. */
 export function ensureTarget(): string {
@@ -231,7 +304,7 @@ export function ensureTarget(): string {
 }
 
 export function addTarget(): string {
-  const id = `t${Date.now().toString(36)}${(targetNumber++).toString(36)}`;
+  const id = newTargetId();
   draft.value = { ...draft.value, targets: [...draft.value.targets, newTarget(id)] };
   activeTarget.value = id;
   return id;

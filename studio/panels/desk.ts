@@ -1,7 +1,7 @@
 /** What lies on the desk: the state of the page, in signals that the panels watch. */
 
-import { computed, signal } from "@preact/signals";
-import type { About, FileInfo, ModelInfo, SessionSummary, TakeInfo } from "../api/types.ts";
+import { batch, computed, signal } from "@preact/signals";
+import type { About, FileInfo, LabelInfo, ModelInfo, SessionSummary, TakeInfo } from "../api/types.ts";
 import type { MidiTrack } from "../domain/midi.ts";
 import { type Kind, type Model, accepts } from "../domain/models.ts";
 import { type Draft, NO_DRAFT, type Target, takerOf } from "../domain/request.ts";
@@ -12,6 +12,8 @@ import { DARK, LIGHT, type Theme } from "../canvas/theme.ts";
 
 export const about = signal<About | null>(null);
 export const modelInfos = signal<readonly ModelInfo[]>([]);
+/** Taught labels in the library of whoever runs the server. */
+export const libraryLabels = signal<readonly LabelInfo[]>([]);
 export const sessions = signal<readonly SessionSummary[]>([]);
 export const sessionId = signal<string | null>(null);
 export const sessionTitle = signal("");
@@ -42,6 +44,8 @@ export const playhead = signal(0);
 
 export const draft = signal<Draft>(NO_DRAFT);
 export const activeTarget = signal<string | null>(null);
+/** What lay on the desk before something else took its place; it can be put back. */
+export const before = signal<{ words: string; draft: Draft; target: string | null } | null>(null);
 export const midiTracks = signal<ReadonlyMap<string, readonly MidiTrack[]>>(new Map());
 
 export type Tool = "select" | "brush" | "harmonics" | "rectangle" | "lasso" | "eraser";
@@ -67,6 +71,8 @@ export const problems = signal<ReadonlyMap<string, string>>(new Map());
 /** Told to screen readers. */
 export const announcement = signal("");
 export const helpOpen = signal(false);
+/** The menu that lies over the page; Escape and a click elsewhere close it. */
+export const menu = signal<"sessions" | "songs" | null>(null);
 
 export function complain(place: string, error: unknown): void {
   const text = error instanceof Error ? error.message : String(error);
@@ -106,23 +112,57 @@ export const songShape = computed(() => {
 export const duration = computed(() => (songShape.value ? songShape.value.nSamples / songShape.value.rate : 0));
 export const songName = computed(() => song.value?.name ?? localSong.value?.name ?? "");
 
+/** Taught labels at hand: those of the session by their file, and those that it could take over from the library. */
+export const labels = computed<readonly (LabelInfo & { key: string | null })[]>(() => [
+  ...files.value.flatMap((file) => (file.label ? [{ ...file.label, key: file.id }] : [])),
+  ...libraryLabels.value.map((label) => ({ ...label, key: null })),
+]);
+
 export const models = computed<Model[]>(() =>
   modelInfos.value.map((info) => ({
     name: info.name,
-    guides: info.guides,
+    guides: info.takes_negatives ? [...info.guides, "Negative"] : info.guides,
     vocabulary: info.vocabulary,
-    taught: [],
+    taught: labelsOf(info)
+      .map((label) => label.name)
+      .filter((name, index, all) => all.indexOf(name) === index && !info.vocabulary.includes(name)),
     summary: info.summary,
     ships: true,
-    takesNegatives: true,
     draws: info.draws,
   })),
 );
+
+/** The taught labels that fit a model. */
+export function labelsOf(info: ModelInfo): readonly (LabelInfo & { key: string | null })[] {
+  return labels.value.filter((label) => label.model_sha256 === info.model_sha256);
+}
+
 /** The model that is asked, or would be: null while none takes everything. */
 export const model = computed<Model | null>(() => takerOf(draft.value, models.value));
 /** Whether a kind of guide can be given now: the chosen model takes it, or none is chosen. */
 export function offers(kind: Kind): boolean {
   return draft.value.model === null || (model.value !== null && accepts(model.value, kind));
+}
+
+/** Lay something else on the desk, in a way that can be taken back. */
+export function layDown(next: Draft, target: string | null, words: string): void {
+  batch(() => {
+    before.value = { words, draft: draft.value, target: activeTarget.value };
+    draft.value = next;
+    activeTarget.value = target;
+    announcement.value = words;
+  });
+}
+
+export function putBack(): void {
+  const kept = before.value;
+  if (!kept) return;
+  batch(() => {
+    draft.value = kept.draft;
+    activeTarget.value = kept.target;
+    before.value = null;
+    announcement.value = "It is as it was before.";
+  });
 }
 
 export const target = computed<Target | null>(

@@ -11,6 +11,7 @@ import {
   duration,
   helpOpen,
   looping,
+  menu,
   mixtureHeard,
   offers,
   paintSign,
@@ -123,8 +124,16 @@ function zoomAt(factor: number): void {
 
 function escape(): void {
   if (helpOpen.value) helpOpen.value = false;
+  else if (menu.value) closeMenu();
   else if (tool.value !== "select") tool.value = "select";
   else region.value = null;
+}
+
+/** Close the menu, and go back to the button that opened it. */
+function closeMenu(): void {
+  const opener = document.querySelector<HTMLElement>("[data-menu]:has(.popover) button");
+  menu.value = null;
+  opener?.focus();
 }
 
 function lane(event: KeyboardEvent): boolean {
@@ -169,6 +178,9 @@ function isTaken(event: KeyboardEvent): boolean {
 }
 
 export function listenToKeys(): void {
+  window.addEventListener("pointerdown", (event) => {
+    if (menu.value && !(event.target as Element).closest("[data-menu]:has(.popover)")) menu.value = null;
+  });
   // A button that was clicked with the mouse gives the focus back: the space bar plays. Tab goes on from where it was.
   window.addEventListener("click", (event) => {
     const pressed = (event.target as Element).closest("button, summary, a");

@@ -2,10 +2,10 @@
 
 import { PaintLayer } from "../canvas/paint_layer.ts";
 import { PaintHistory } from "../domain/history.ts";
-import { type KeptCommand, kept, opened } from "../domain/keeping.ts";
+import { type KeptCommand, keptText, opened } from "../domain/keeping.ts";
 import { framesOf, rowOf, columnOf } from "../domain/mel.ts";
 import { type Columns, Painting } from "../domain/painting.ts";
-import { pictureOf, pngOf } from "../domain/png.ts";
+import { type Picture, laidFrom, pictureOf, pngOf } from "../domain/png.ts";
 import type { Command } from "../domain/strokes.ts";
 import { replaced } from "../domain/request.ts";
 import { about, draft, duration, paintVersion, strokes } from "./desk.ts";
@@ -99,16 +99,38 @@ export function forgetPaintings(): void {
   easels.clear();
 }
 
-/** The commands of all paintings, to be kept with the session. */
-export function paintCommands(): Record<string, readonly KeptCommand[]> {
-  return Object.fromEntries([...easels].map(([id, easel]) => [id, easel.history.commands.map(kept)]));
+/** The commands of the paintings of these targets as JSON, to be kept with the song. */
+export function paintText(targets: readonly string[]): string {
+  const own = targets
+    .map((id) => ({ id, commands: easels.get(id)?.history.commands ?? [] }))
+    .filter(({ commands }) => commands.length);
+  return `{${own.map(({ id, commands }) => `${JSON.stringify(id)}:[${commands.map(keptText).join()}]`).join()}}`;
 }
 
-export function loadCommands(commands: Record<string, readonly KeptCommand[]>): void {
+/** Paint what was kept; what has been painted since lies over it. */
+export function loadPaint(text: string): void {
+  const commands = JSON.parse(text) as Record<string, readonly KeptCommand[]>;
   for (const [id, own] of Object.entries(commands)) {
     const easel = easelOf(id);
-    easel.history.load(own.map(opened));
+    easel.history.load([...own.map(opened), ...easel.history.commands]);
     changed(id, { first: 0, stop: easel.history.painting.nColumns });
   }
   strokes.value++;
+}
+
+/** Paint a mask again that was sent as a picture. */
+export async function layPicture(target: string, file: ArrayBuffer): Promise<void> {
+  const picture = await pixelsOf(file);
+  paint(target, laidFrom(picture, easelOf(target).history.painting.nColumns));
+}
+
+async function pixelsOf(file: ArrayBuffer): Promise<Picture> {
+  const bitmap = await createImageBitmap(new Blob([file]));
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext("2d")!;
+  context.drawImage(bitmap, 0, 0);
+  const { data } = context.getImageData(0, 0, width, height);
+  const pixels = new Uint8Array(3 * width * height);
+  for (let place = 0; place < width * height; place++) pixels.set(data.subarray(4 * place, 4 * place + 3), 3 * place);
+  return { width, height, pixels };
 }

@@ -4,7 +4,6 @@ import { batch, effect } from "@preact/signals";
 import * as api from "../api/client.ts";
 import { listen } from "../api/events.ts";
 import type { FileInfo, JobInfo, SessionInfo, TakeInfo } from "../api/types.ts";
-import type { KeptCommand } from "../domain/keeping.ts";
 import { readMidi } from "../domain/midi.ts";
 import { type Draft, NO_DRAFT } from "../domain/request.ts";
 import { NOTHING, arrived, without } from "../domain/takes.ts";
@@ -12,12 +11,14 @@ import {
   about,
   activeTarget,
   announcement,
+  before,
   comparison,
   complain,
   connected,
   draft,
   duration,
   files,
+  libraryLabels,
   localSong,
   midiTracks,
   modelInfos,
@@ -31,19 +32,24 @@ import {
   songId,
   takes,
 } from "./desk.ts";
-import { forgetPaintings, loadCommands, paintCommands } from "./paintings.ts";
+import { forgetPaintings, loadPaint, paintText } from "./paintings.ts";
 import { player } from "./playback.ts";
 
 const REMEMBERED = "unbraid.session";
-const MOST_KEPT = 240 * 1024;
 let stopListening = () => {};
 let isLoaded = false;
 
 /** Read what there is, and open the session that was open last. */
 export async function begin(): Promise<void> {
   try {
-    const [said, listed, known] = await Promise.all([api.getAbout(), api.getModels(), api.getSessions()]);
+    const [said, listed, known, taught] = await Promise.all([
+      api.getAbout(),
+      api.getModels(),
+      api.getSessions(),
+      api.getLabels(),
+    ]);
     batch(() => {
+      libraryLabels.value = taught;
       about.value = said;
       modelInfos.value = listed;
       sessions.value = known;
@@ -91,12 +97,15 @@ function leave(): void {
   stopListening();
   isLoaded = false;
   player.pause();
+  void savePaint();
   forgetPaintings();
+  paintedSong = null;
   batch(() => {
     files.value = [];
     takes.value = [];
     draft.value = NO_DRAFT;
     activeTarget.value = null;
+    before.value = null;
     comparison.value = NOTHING;
     region.value = null;
     localSong.value = null;
@@ -149,37 +158,83 @@ function restore(one: SessionInfo): void {
 /** What was pointed at in a song, while another one is worked on. */
 interface SongDesk {
   readonly draft: Draft;
-  readonly paint?: Record<string, readonly KeptCommand[]>;
 }
 let desks = new Map<string, SongDesk>();
 
 function putAside(): void {
-  if (songId.value) desks.set(songId.value, { draft: draft.value, paint: paintCommands() });
+  if (songId.value) desks.set(songId.value, { draft: draft.value });
+  void savePaint();
 }
 
 /** Keep what is on the desk with the session, a moment after it changed. */
 export function keepPage(): void {
   let timer = 0;
+  const save = () => {
+    window.clearTimeout(timer);
+    if (isLoaded) void Promise.all([savePage(), savePaint()]);
+  };
   effect(() => {
     void [songId.value, draft.value, comparison.value, strokes.value];
     if (!sessionId.value || !isLoaded) return;
     window.clearTimeout(timer);
-    timer = window.setTimeout(() => void savePage(), 900);
+    timer = window.setTimeout(save, SAVE_AFTER + sentLetters / LETTERS_A_MILLISECOND);
   });
+  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && save());
+}
+
+const SAVE_AFTER = 900; // milliseconds
+const LETTERS_A_MILLISECOND = 1000; // much paint is sent less often
+/** The song whose paint lies on the easels, all of it. */
+let paintedSong: string | null = null;
+let sentMark = "";
+let sentLetters = 0;
+let sendingPaint: Promise<unknown> = Promise.resolve();
+
+/** Tells one state of the paint on the desk from all others. */
+function paintMark(): string {
+  return [strokes.value, ...targetIds()].join();
+}
+
+function targetIds(): string[] {
+  return draft.value.targets.map((one) => one.id);
+}
+
+/** Keep the paint with its song, if it has changed. */
+function savePaint(): Promise<unknown> {
+  const id = paintedSong;
+  if (!id || sentMark === paintMark()) return sendingPaint;
+  sentMark = paintMark();
+  const text = paintText(targetIds());
+  sentLetters = text.length;
+  sendingPaint = sendingPaint
+    .then(() => api.putPaint(id, text))
+    .catch((error: unknown) => {
+      sentMark = "";
+      complain("paint", error);
+    });
+  return sendingPaint;
+}
+
+/** Paint what was kept of a song's paint. */
+async function readPaint(id: string): Promise<void> {
+  try {
+    const text = await api.getPaint(id);
+    if (songId.value !== id || (text && duration.value <= 0)) return;
+    const isUntouched = sentMark === paintMark();
+    if (text) loadPaint(text);
+    sentLetters = text.length;
+    if (isUntouched) sentMark = paintMark();
+    paintedSong = id;
+  } catch (error) {
+    complain("paint", error);
+  }
 }
 
 async function savePage(): Promise<void> {
   const id = sessionId.value;
   if (!id) return;
-  putAside();
-  let page = { song: songId.value, take: comparison.value.current, desks: Object.fromEntries(desks) };
-  if (JSON.stringify(page).length > MOST_KEPT) {
-    page = { ...page, desks: Object.fromEntries([...desks].map(([song, one]) => [song, { draft: one.draft }])) };
-    complain(
-      "paint",
-      "There is more paint than is kept with the session: it stays in this page until you close it, and in your takes.",
-    );
-  }
+  if (songId.value) desks.set(songId.value, { draft: draft.value });
+  const page = { song: songId.value, take: comparison.value.current, desks: Object.fromEntries(desks) };
   try {
     await api.changeSession(id, { page });
   } catch (error) {
@@ -190,7 +245,12 @@ async function savePage(): Promise<void> {
 export function takeFile(file: FileInfo): void {
   const known = files.value.some((one) => one.id === file.id);
   files.value = known ? files.value.map((one) => (one.id === file.id ? file : one)) : [...files.value, file];
-  if (file.state === "failed" && file.error) complain(`file:${file.id}`, file.error);
+  if (file.state === "failed" && file.error) complain(isLabelFile(file.name) ? "names" : `file:${file.id}`, file.error);
+}
+
+/** Whether a file is called as what `unbraid teach` writes. */
+export function isLabelFile(name: string): boolean {
+  return /\.unbraid$/i.test(name);
 }
 
 export function takeTake(one: TakeInfo): void {
@@ -214,7 +274,9 @@ function takeJob(job: JobInfo): void {
 
 /** Whether a file can be a song; what it is, the server knows only when it has looked. */
 export function isSong(file: FileInfo): boolean {
-  return file.kind === "audio" || (file.kind === null && !/\.(mid|midi|kar|png|npy|npz|json)$/i.test(file.name));
+  return (
+    file.kind === "audio" || (file.kind === null && !/\.(mid|midi|kar|png|npy|npz|json|unbraid)$/i.test(file.name))
+  );
 }
 
 /** Make a file the song that is worked on, with all that was pointed at in it before. */
@@ -223,25 +285,30 @@ export function showSong(id: string): void {
   if (!file || songId.value === id) return;
   const isSame = songId.value === null && localSong.value?.name === file.name; // it was shown before the server had it
   putAside();
+  paintedSong = null;
   batch(() => {
     songId.value = id;
     settle("play");
-    if (!isSame) layOut(id);
+    if (!isSame) {
+      layOut(id);
+      sentMark = paintMark();
+    }
     const latest = takes.value.findLast((one) => one.song === id);
     comparison.value = latest ? arrived(NOTHING, latest.id) : NOTHING;
   });
+  void readPaint(id);
 }
 
 function layOut(id: string): void {
   localSong.value = null;
   region.value = null;
+  before.value = null;
   playhead.value = 0;
   player.seek(0);
   forgetPaintings();
   const known = desks.get(id);
   draft.value = known?.draft ?? { ...NO_DRAFT, model: draft.value.model };
   activeTarget.value = draft.value.targets[0]?.id ?? null;
-  if (known?.paint && duration.value > 0) loadCommands(known.paint);
 }
 
 export function forgetTake(id: string): void {

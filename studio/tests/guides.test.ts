@@ -11,7 +11,6 @@ const model = (name: string, guides: string[], vocabulary: string[] = [], ships 
   taught: [],
   summary: "",
   ships,
-  takesNegatives: true,
   draws: false,
 });
 const TUSS = model("tuss-small", ["Label", "Prompts"], ["speech", "vocals", "drums", "bass"]);
@@ -93,10 +92,10 @@ test("a target carries its guides as the server reads them", () => {
 });
 
 test("what is missing is told before anything is sent", () => {
-  assert.match(missing(NO_DRAFT, TUSS)!, /Nothing is asked for/);
+  assert.match(missing(NO_DRAFT)!, /Nothing is asked for/);
   const not = { ...newTarget("t"), spans: [{ start: 1, stop: 2, sounds: false }] };
-  assert.match(missing({ ...NO_DRAFT, targets: [not] }, FEW)!, /only what the sound is not/);
-  assert.equal(missing({ ...NO_DRAFT, targets: [hummed] }, GUIDESEP), null);
+  assert.match(missing({ ...NO_DRAFT, targets: [not] })!, /only what the sound is not/);
+  assert.equal(missing({ ...NO_DRAFT, targets: [hummed] }), null);
   assert.match(
     obstacle({ ...NO_DRAFT, targets: [hummed], model: "tuss-small" }, MODELS)!,
     /^tuss-small does not take a hum\. guidesep-small does\./,
@@ -105,4 +104,34 @@ test("what is missing is told before anything is sent", () => {
   assert.equal(obstacle({ ...NO_DRAFT, targets: [hummed] }, MODELS), null);
   assert.deepEqual(neededKinds({ ...NO_DRAFT, targets: [hummed] }), ["Mimicry", "Mask"]);
   assert.equal(titleOf({ ...newTarget("t"), spans: [{ start: 12, stop: 16, sounds: true }] }), "0:12.0–0:16.0");
+});
+
+test("only a model that takes negative examples is asked with them", () => {
+  const plain = model("plain", ["Examples", "Label"]);
+  const both = model("both", ["Examples", "Label", "Negative"]);
+  const target: Target = {
+    ...newTarget("t", "guitar"),
+    positive: [{ kind: "file", upload: riff }],
+    negative: [{ kind: "span", start: 1, stop: 2 }],
+  };
+  const draft = { ...NO_DRAFT, targets: [target] };
+  assert.equal(chosenFor([plain, both], neededKinds(draft))?.name, "both");
+  assert.match(
+    obstacle({ ...draft, model: "plain" }, [plain, both])!,
+    /^plain does not take examples of what it is not\. both does\./,
+  );
+  const spans: Target = { ...target, negative: [], spans: [{ start: 1, stop: 2, sounds: false }] };
+  assert.ok(neededKinds({ ...NO_DRAFT, targets: [spans] }).includes("Negative"), "a span of silence is one, too");
+  assert.match(obstacle(draft, [plain])!, /examples of what it is not \(no model\)/);
+});
+
+test("a name that was taught is asked for with its file", () => {
+  const taught = { ...TUSS, taught: ["riff"] };
+  const draft = { ...NO_DRAFT, names: ["riff", "drums"] };
+  assert.equal(chosenFor([TUSS, taught], ["Label"], ["riff", "drums"]), taught);
+  assert.equal(obstacle({ ...draft, model: "tuss-small" }, [taught]), null);
+  assert.deepEqual(requestOf(draft, taught, new Map(), new Map([["riff", "u9"]])), [
+    { kind: "taught", name: "riff", file: "u9" },
+    { kind: "label", name: "drums" },
+  ]);
 });

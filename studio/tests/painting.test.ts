@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PaintHistory, packed, unpacked } from "../domain/history.ts";
-import { type KeptCommand, kept, opened } from "../domain/keeping.ts";
+import { PaintHistory } from "../domain/history.ts";
+import { type KeptCommand, kept, keptText, opened } from "../domain/keeping.ts";
 import { rowOf } from "../domain/mel.ts";
-import { BLOCK_CELLS, Painting } from "../domain/painting.ts";
+import { BLOCK_CELLS, Painting, packed, unpacked } from "../domain/painting.ts";
+import { laidFrom, pictureOf } from "../domain/png.ts";
 import { type Command, type Rectangle, type Stroke, grown } from "../domain/strokes.ts";
 
 const rectangle = (left: number, right: number, sign: 1 | -1 | 0 = 1, confidence = 1): Rectangle => ({
@@ -183,4 +184,44 @@ test("commands that were kept paint the same again", () => {
 test("cells are packed without loss", () => {
   const block = Int16Array.from({ length: BLOCK_CELLS }, (_, index) => (index % 100 < 40 ? 0 : (index % 511) - 255));
   assert.deepEqual(unpacked(packed(block)), block);
+});
+
+test("a picture that was sent lays the same paint down again, and is undone like any other command", () => {
+  const history = new PaintHistory(new Painting(270));
+  history.run(rectangle(3, 201, 1, 0.6));
+  history.run(rectangle(99, 150, -1));
+  for (const maxColumns of [1000, 90]) {
+    const picture = pictureOf(history.painting, maxColumns);
+    const again = new PaintHistory(new Painting(270));
+    again.run(rectangle(258, 262));
+    const before = cells(again.painting);
+    again.run(opened(JSON.parse(keptText(laidFrom(picture, 270))) as KeptCommand));
+    assert.equal(again.painting.at(260, 15), 1, "blocks without paint stay as they were");
+    again.run(rectangle(258, 262, 0));
+    assert.deepEqual(pictureOf(again.painting, maxColumns), picture);
+    again.undo();
+    again.undo();
+    assert.equal(cells(again.painting), before);
+  }
+});
+
+test("two megabytes of strokes are kept, and paint the same again", () => {
+  const history = new PaintHistory(new Painting(4000));
+  const random = (seed: number) => Math.abs(Math.sin(seed * 12.9898) * 43758.5453) % 1;
+  let size = 0;
+  for (let index = 0; size < 2e6; index++) {
+    const start = 3900 * random(index);
+    const points = Array.from({ length: 400 }, (_, step): [number, number] => [
+      start + step / 7 + 3 * random(index + step),
+      20 + 40 * random(index / 3) + 6 * Math.sin(step / 9),
+    ]);
+    const command = brush(points, { radiusColumns: 2, radiusRows: 1.5, sign: index % 3 === 0 ? -1 : 1 });
+    history.run(opened(kept(command)));
+    size += keptText(command).length;
+  }
+  const text = `[${history.commands.map(keptText).join()}]`;
+  assert.ok(text.length > 1.9e6);
+  const again = new PaintHistory(new Painting(4000));
+  again.load((JSON.parse(text) as KeptCommand[]).map(opened));
+  assert.equal(cells(again.painting), cells(history.painting));
 });

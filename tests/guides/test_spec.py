@@ -16,6 +16,7 @@ from unbraid.guides.spec import (
     read_request_spec,
     spec_files,
     spec_of,
+    taught_specs,
 )
 
 GUIDES = [
@@ -52,6 +53,14 @@ def test_a_task_stands_for_its_prompts():
     assert load_targets(read_request_spec([{"kind": "task", "task": "speakers=2"}])) == (
         Prompts("speech speech sfx-mix"),
     )
+
+
+def test_a_taught_label_is_a_label_with_its_file():
+    read = read_request_spec([{"kind": "taught", "name": "riff", "file": "a"}, {"kind": "label", "name": "bass"}])
+    assert load_targets(read) == (Label("riff"), Label("bass"))
+    assert (spec_files(read), [spec.name for spec in taught_specs(read)]) == (("a",), ["riff"])
+    with pytest.raises(GuideError, match=r"targets\[0\] has no file"):
+        read_request_spec([{"kind": "taught", "name": "riff"}])
 
 
 def test_a_target_holds_guides_together():

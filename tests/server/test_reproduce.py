@@ -8,7 +8,7 @@ from studio_server import wav_bytes
 
 from unbraid.cli.request import read_targets
 from unbraid.guides.kinds import spell_targets
-from unbraid.guides.spec import load_targets, read_request_spec
+from unbraid.guides.spec import TargetSpec, load_targets, read_request_spec
 from unbraid.server.records import FileRow, SessionRow, TakeRow
 from unbraid.server.reproduce import code_of
 
@@ -65,7 +65,8 @@ def parsed(command):
 def test_the_command_line_asks_for_the_same(written, targets):
     code, request = written(targets)
     names = {file_id: name for name, file_id in code.files.items()}
-    assert parsed(code.command) == spell_targets(load_targets(request, files=lambda word: names[word]))
+    names_first = sorted(request, key=lambda one: isinstance(one, TargetSpec))
+    assert parsed(code.command) == spell_targets(load_targets(tuple(names_first), files=lambda word: names[word]))
 
 
 @pytest.mark.parametrize("targets", REQUESTS, ids=json.dumps)

@@ -1,5 +1,7 @@
 """Takes and jobs over HTTP: regions first, results that grow, cancelling, sharing, refusals."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,6 +9,8 @@ import torch
 from studio_server import PROMPTS, RATE, wav_bytes
 
 from unbraid import Prompts, separate
+from unbraid.server.jobs import WHOLE_SONGS, Live, _Station
+from unbraid.server.records import JobRow
 from unbraid.server.sounds import SoundFormat
 from unbraid.server.worker import settings_of
 
@@ -198,6 +202,53 @@ def test_a_region_overtakes_a_whole_song(server):
     assert region["jobs"][0]["state"] == "done"
     assert server.get(f"/api/jobs/{whole}").json()["state"] == "running"
     server.post(f"/api/jobs/{whole}/cancel", 200)
+
+
+def test_whole_songs_of_several_sessions_take_turns(server):
+    sessions = [server.session() for _ in range(2)]
+    long = server.upload(sessions[0], wav_bytes(120.0, seed=11))["id"]
+    short = server.upload(sessions[1], wav_bytes(seed=12))["id"]
+    whole = server.take(sessions[0], long)["jobs"][0]["id"]
+    server.until(f"/api/jobs/{whole}", lambda one: one["state"] == "running")
+    second = server.take(sessions[0], long, [{"kind": "label", "name": "bass"}])["jobs"][0]["id"]
+    other = server.finished(server.take(sessions[1], short)["id"])
+    assert other["jobs"][0]["state"] == "done", "it does not wait for two minutes of somebody else"
+    assert server.get(f"/api/jobs/{whole}").json()["state"] == "running"
+    assert server.get(f"/api/jobs/{second}").json()["state"] == "waiting", "one session has one turn"
+    for job in (second, whole):
+        server.post(f"/api/jobs/{job}/cancel", 200)
+
+
+def test_turns_do_not_change_what_comes_out(server, debug_weights, tmp_path):
+    takes = []
+    for seed in (13, 14, 15):
+        session = server.session()
+        takes.append(server.take(session, server.upload(session, wav_bytes(4.0, seed=seed), wait=False)["id"]))
+    for seed, take in zip((13, 14, 15), takes, strict=True):
+        [job] = server.finished(take["id"])["jobs"]
+        (tmp_path / "song.wav").write_bytes(wav_bytes(4.0, seed=seed))
+        expected = separate(tmp_path / "song.wav", Prompts("vocals drums"), model=str(debug_weights))
+        assert np.array_equal(samples_of(server, job["stems"][0]["sound"]), expected.stems["vocals"].samples.numpy())
+
+
+def test_a_job_with_which_a_process_ended_runs_alone():
+    def live(session, **is_):
+        return Live("", "", session, Path(), 1, **{"is_region": False, "is_retried": False, **is_})
+
+    def job(session, **values):
+        return JobRow("", "", session, "", **values)
+
+    station = _Station("cpu", process=object())
+    assert station.has_room(job("a"))
+    station.running = {"1": live("a")}
+    assert station.has_room(job("b"))
+    assert not station.has_room(job("a")), "one session has one turn"
+    assert not station.has_room(job("b", attempts=1)), "what may have ended the process waits for the others"
+    assert station.has_room(job("a", region_start=0.0, region_stop=1.0))
+    station.running = {"1": live("a", is_retried=True)}
+    assert not station.has_room(job("b")), "and nobody goes down with it"
+    station.running = {str(number): live(str(number)) for number in range(WHOLE_SONGS)}
+    assert not station.has_room(job("b"))
 
 
 def test_one_of_two_who_share_a_job_can_cancel(server):

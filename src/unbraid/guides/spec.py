@@ -57,6 +57,15 @@ class LabelSpec:
 
 
 @dataclass(frozen=True)
+class TaughtSpec:
+    """``{"kind": "taught", "name": "riff", "file": FILE}``: what `unbraid teach` wrote."""
+
+    name: str
+    file: str
+    kind: Literal["taught"] = "taught"
+
+
+@dataclass(frozen=True)
 class PromptsSpec:
     """``{"kind": "prompts", "names": ["vocals", "drums"]}``."""
 
@@ -148,7 +157,9 @@ class MaskSpec:
     kind: Literal["mask"] = "mask"
 
 
-GuideSpec = LabelSpec | PromptsSpec | TaskSpec | ExamplesSpec | SpanSpec | MimicrySpec | ScoreSpec | MaskSpec
+GuideSpec = (
+    LabelSpec | TaughtSpec | PromptsSpec | TaskSpec | ExamplesSpec | SpanSpec | MimicrySpec | ScoreSpec | MaskSpec
+)
 
 
 @dataclass(frozen=True)
@@ -276,11 +287,22 @@ def spec_files(request: Iterable[object]) -> tuple[str, ...]:
             found |= dict.fromkeys(spec_files(item.guides))
         elif isinstance(item, ExamplesSpec):
             found |= dict.fromkeys(spec_files((*item.positive, *item.negative)))
-        elif isinstance(item, FileSpec | MimicrySpec | ScoreSpec):
+        elif isinstance(item, FileSpec | MimicrySpec | ScoreSpec | TaughtSpec):
             found[item.file] = None
         elif isinstance(item, MaskSpec):
             found |= dict.fromkeys(side for side in (item.positive, item.negative) if side is not None)
     return tuple(found)
+
+
+def taught_specs(request: Iterable[object]) -> tuple[TaughtSpec, ...]:
+    """Return the taught labels of a request, each file once, in order.
+
+    Example:
+        >>> taught_specs((LabelSpec("bass"), TargetSpec("x", (TaughtSpec("riff", "riff.unbraid"),))))[0].file
+        'riff.unbraid'
+    """
+    guides = [guide for item in request for guide in (item.guides if isinstance(item, TargetSpec) else (item,))]
+    return tuple({guide.file: guide for guide in guides if isinstance(guide, TaughtSpec)}.values())
 
 
 def _load(spec: GuideSpec, files: Files, duration: float | None, where: str) -> Guide:
@@ -291,7 +313,7 @@ def _load(spec: GuideSpec, files: Files, duration: float | None, where: str) -> 
 
 
 def _guide_of(spec: GuideSpec, files: Files, duration: float | None) -> Guide:  # noqa: PLR0911
-    if isinstance(spec, LabelSpec):
+    if isinstance(spec, LabelSpec | TaughtSpec):
         return Label(spec.name)
     if isinstance(spec, PromptsSpec):
         return Prompts(spec.names)

@@ -1,4 +1,4 @@
-"""What an uploaded file is, found out in a process of its own, within limits: sound, notes, or a painted mask.
+"""What an uploaded file is, found out in a process of its own, within limits: sound, notes, paint, or a taught label.
 
 The process says ``("opened", values)``, ``("progress", n_samples)``, and at the end ``("done", values)`` or
 ``("failed", type, message)``.
@@ -19,6 +19,7 @@ from unbraid.errors import AudioReadError, GuideError, UnbraidError
 from unbraid.guides.mask_files import load_mask_file
 from unbraid.guides.midi import MidiPart, read_parts
 from unbraid.server.folder import ORIGINAL, size_of
+from unbraid.server.labels import keep_facts, looks_like_label
 from unbraid.server.limits import Limits
 from unbraid.server.processes import limit_process
 from unbraid.server.refusals import TooLarge
@@ -83,6 +84,9 @@ def _look(connection: Connection, upload: Upload) -> dict[str, Any]:
         found = _keep_notes(upload, path)
     elif head.startswith(_MASKS) or head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}:
         found = _check_mask(upload, path)
+    elif looks_like_label(head):
+        keep_facts(upload.folder, path)
+        found = {"kind": "label"}
     else:
         found = _keep_sound(connection, upload, path)
     return {**found, "stored_bytes": size_of(upload.folder)}

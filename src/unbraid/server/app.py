@@ -32,7 +32,7 @@ from unbraid.server.security import Door, Guard
 from unbraid.server.studio import Studio
 
 STATIC = Path(__file__).parent / "static"
-_STREAMED = ("/files", "/import", "/api/separate")  # ends of paths whose bodies go to the disk, and have limits there
+_STREAMED = ("/files", "/import", "/paint", "/api/separate")  # their bodies go to the disk, and have limits there
 _log = logging.getLogger(__name__)
 
 

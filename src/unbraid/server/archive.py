@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 from unbraid.errors import UnbraidError
 from unbraid.guides.spec import document_of, read_request_spec, spec_files
 from unbraid.server import worker
-from unbraid.server.folder import ORIGINAL, new_id, remove, size_of
+from unbraid.server.folder import ORIGINAL, PAINT, new_id, remove, size_of
 from unbraid.server.limits import in_words
 from unbraid.server.records import FileRow, JobRow, SessionRow, TakeRow
 from unbraid.server.refusals import Invalid, QuotaExceeded, TooLarge
@@ -96,7 +96,10 @@ def write_session(studio: Studio, row: SessionRow, *, with_results: bool) -> Pat
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             archive.writestr(DESCRIPTION, description.model_dump_json(indent=1))
             for one in description.files:
-                archive.write(studio.folder.file(one.id) / ORIGINAL, f"files/{one.id}")
+                place = studio.folder.file(one.id)
+                archive.write(place / ORIGINAL, f"files/{one.id}")
+                if (place / PAINT).exists():
+                    archive.write(place / PAINT, f"paint/{one.id}")
             for job in description.jobs:
                 if job.result is None:
                     continue
@@ -146,7 +149,7 @@ def read_session(studio: Studio, path: Path) -> SessionRow:
         with zipfile.ZipFile(path) as archive:
             description = _read_description(archive)
             _check_counts(studio, description)
-            row = SessionRow(new_id(), title=description.title, page=_page(studio, description.page))
+            row = SessionRow(new_id(), title=description.title)
             studio.store.add_session(row)
             try:
                 _Opening(studio, archive, description, row).run()
@@ -185,10 +188,6 @@ def _check_counts(studio: Studio, description: Description) -> None:
         raise QuotaExceeded("the session file holds more jobs than a session may")
 
 
-def _page(studio: Studio, page: dict[str, Any]) -> dict[str, Any]:
-    return page if len(to_text(page)) <= studio.limits.page_bytes else {}
-
-
 class _Opening:
     """A session file on its way into a new session."""
 
@@ -209,6 +208,17 @@ class _Opening:
             self._add_take(take)
         for job in self._description.jobs:
             self._add_job(job)
+        self._studio.store.change_session(self._session, page=self._page())
+
+    def _page(self) -> dict[str, Any]:
+        """Return what the page kept, with the new ids in place of the old ones; nothing if it is too much."""
+        text = to_text(self._description.page)
+        if len(text) > self._studio.limits.page_bytes:
+            return {}
+        for old, new in (self._files | self._takes).items():
+            text = text.replace(old, new)
+        page: dict[str, Any] = json.loads(text)
+        return page
 
     def _add_file(self, file: _File) -> str:
         place = self._studio.folder.upload()
@@ -217,9 +227,17 @@ class _Opening:
             row = FileRow(
                 new_id(), self._session, shown_name(file.name), size_bytes=place.stat().st_size, sha256=digest
             )
-            return keep_file(self._studio, row, place).id
+            self._keep_paint(file.id, keep_file(self._studio, row, place))
+            return row.id
         finally:
             remove(place)
+
+    def _keep_paint(self, old: str, row: FileRow) -> None:
+        name, place = f"paint/{old}", self._studio.folder.file(row.id) / PAINT
+        if name in self._archive.NameToInfo:
+            self._copy(name, place, most=self._studio.limits.paint_bytes)
+            stored = self._studio.store.file(row.id).stored_bytes
+            self._studio.store.change_file(row.id, stored_bytes=stored + place.stat().st_size)
 
     def _add_take(self, take: _Take) -> None:
         read = read_request_spec(take.targets)

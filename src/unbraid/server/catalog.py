@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 import threading
@@ -11,11 +12,13 @@ from pathlib import Path
 
 import torch
 
-from unbraid.errors import ModelError, SettingsError, UnbraidError
-from unbraid.guides.kinds import Guide, Target, spell_targets
+from unbraid.errors import GuideError, ModelError, SettingsError, UnbraidError
+from unbraid.guides.kinds import Examples, Guide, Target, spell_targets
+from unbraid.models.queries import tensors_sha256
 from unbraid.models.separator import Sampling, Separator
 from unbraid.priors import find_priors
 from unbraid.separation import Settings
+from unbraid.server.labels import LabelFacts
 from unbraid.zoo import ZOO, check_targets, default_model, load_model, weights_hash
 
 _log = logging.getLogger(__name__)
@@ -34,6 +37,7 @@ class Offer:
         training_data: what it was trained with.
         separator: the network without its weights, to be asked what it takes.
         n_parameters: numbers in the weights.
+        model_sha256: of its tensors, by which taught labels know it; empty if it cannot be taught.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Offer:
     training_data: str
     separator: Separator
     n_parameters: int
+    model_sha256: str
 
     @property
     def guides(self) -> tuple[str, ...]:
@@ -55,6 +60,29 @@ class Offer:
     def vocabulary(self) -> tuple[str, ...]:
         """Labels or prompts that it knows."""
         return (*self.separator.vocabulary, *self.separator.taught)
+
+    @property
+    def takes_negatives(self) -> bool:
+        """Whether examples may also say what the target is not."""
+        return Examples in self.separator.accepts and bool(getattr(self.separator.config, "negatives", False))
+
+    def with_labels(self, labels: Sequence[LabelFacts]) -> Separator:
+        """Return the network without weights that knows some taught labels, too.
+
+        Raises:
+            GuideError: if one was taught to another model, or the model knows its name.
+        """
+        separator = copy.copy(self.separator)
+        separator.taught = dict(self.separator.taught)
+        for label in labels:
+            if not self.model_sha256 or label.model_sha256 != self.model_sha256:
+                versions = " with other weights" if label.model == self.name else ""
+                raise GuideError(
+                    f"{label.name!r} was taught to {label.model}{versions}, not to {self.name}: choose that model, or "
+                    "teach the label again"
+                )
+            separator.teach(label.name, torch.zeros(separator.query_size or 0))
+        return separator
 
     @property
     def draws(self) -> bool:
@@ -115,13 +143,20 @@ class Catalog:
                 _log.warning("%s is not offered: %s", name, error)
         return found
 
-    def choose(self, request: Sequence[Guide | Target], name: str | None, settings: Settings) -> Offer:
+    def choose(
+        self,
+        request: Sequence[Guide | Target],
+        name: str | None,
+        settings: Settings,
+        labels: Sequence[LabelFacts] = (),
+    ) -> Offer:
         """Return the model for a request, and refuse guides that it does not take.
 
         Args:
             request: guides and targets; files need not have been read.
             name: of the model; None lets the guides choose.
             settings: random draws are refused where it makes none.
+            labels: that the request names and that were taught: they choose their model if it is left open.
 
         Raises:
             ModelError: if there is no such model.
@@ -129,12 +164,19 @@ class Catalog:
             SettingsError: if it draws nothing at random, and was asked to.
         """
         targets = spell_targets(request)
-        offer = self.offer(default_model(targets) if name is None else name)
-        check_targets(offer.separator, targets)
+        offer = self.offer(self._default(targets, labels) if name is None else name)
+        separator = offer.with_labels(labels)
+        check_targets(separator, targets)
         if settings.sampling is not None:
-            offer.separator.check_sampling(settings.sampling)
-        _try_names(offer.separator, targets)
+            separator.check_sampling(settings.sampling)
+        _try_names(separator, targets)
         return offer
+
+    def _default(self, targets: Sequence[Target], labels: Sequence[LabelFacts]) -> str:
+        """Return the model that the labels were taught to, if there are any and it is here."""
+        offers = self.offers() if labels else []
+        learned = {label.model_sha256 for label in labels}
+        return next((one.name for one in offers if learned == {one.model_sha256}), default_model(targets))
 
 
 def _try_names(separator: Separator, targets: Sequence[Target]) -> None:
@@ -154,6 +196,7 @@ def _look(name: str, source: str) -> Offer:
     n_parameters = sum(parameter.numel() for parameter in model.parameters())
     entry = ZOO.get(name)
     taught = model.taught
+    model_sha256 = "" if model.query_size is None else tensors_sha256(model)
     separator = model.to(torch.device("meta"))
     separator.taught = taught
     separator.name = name
@@ -166,6 +209,7 @@ def _look(name: str, source: str) -> Offer:
         training_data="" if entry is None else entry.training_data,
         separator=separator,
         n_parameters=n_parameters,
+        model_sha256=model_sha256,
     )
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unbraid.server.folder import split_sound
+from unbraid.server.labels import facts_of
 from unbraid.server.records import FileRow, JobRow, SessionRow, TakeRow
 from unbraid.server.refusals import Conflict, NotFound
 from unbraid.server.schemas import (
     FileDocument,
     JobDocument,
+    LabelDocument,
     Level,
     Region,
     SessionDocument,
@@ -45,7 +47,7 @@ def file_sound(studio: Studio, row: FileRow) -> SoundFolder:
         Conflict: if it has none, or has not been opened yet.
     """
     if row.sample_rate is None or row.n_channels is None or row.n_samples is None:
-        why = "is no recording" if row.kind in {"midi", "mask"} else "has not been read yet"
+        why = "has not been read yet" if row.kind in {None, "audio"} else "is no recording"
         raise Conflict(f"{row.name} {why}: choose a recording that is ready")
     depth = "16" if row.depth == "16" else "float"
     sound = SoundFormat(row.sample_rate, row.n_channels, row.n_samples, depth)
@@ -117,6 +119,7 @@ def file_document(studio: Studio, row: FileRow) -> FileDocument:
     if row.n_samples is not None:
         final = file_sound(studio, row).n_final
         progress = progress if row.state != "analyzing" else final / row.n_samples
+    is_label = row.kind == "label" and row.state == "ready"
     return FileDocument(
         id=row.id,
         session=row.session,
@@ -133,6 +136,7 @@ def file_document(studio: Studio, row: FileRow) -> FileDocument:
         n_samples=row.n_samples,
         duration=row.duration,
         final_samples=final,
+        label=LabelDocument(**vars(facts_of(studio.folder, row))) if is_label else None,
     )
 
 

@@ -16,6 +16,7 @@ from unbraid.errors import SettingsError
 from unbraid.server.refusals import NotFound
 
 ORIGINAL = "original"
+PAINT = "paint"
 _ID = re.compile(r"[0-9a-f]{32}")
 _KEY = re.compile(r"[0-9a-f]{64}")
 _SOUND = re.compile(r"([0-9a-f]{32})(?:-([0-9]{1,3}))?")

@@ -22,6 +22,7 @@ from unbraid.server.records import JobRow
 from unbraid.server.store import Store, now
 
 MAX_ATTEMPTS = 3
+WHOLE_SONGS = 4  # that a worker takes at a time, of as many sessions, window by window in turn
 _log = logging.getLogger(__name__)
 _POISON = (
     f"the process that separates ended {MAX_ATTEMPTS} times while it worked on this, perhaps because there was not "
@@ -35,9 +36,11 @@ class Live:
 
     key: str
     token: str
+    session: str
     folder: Path
     n_samples: int
     is_region: bool
+    is_retried: bool
     names: tuple[str, ...] = ()
     n_final: int = 0
     is_cancelled: bool = False
@@ -50,7 +53,7 @@ class Live:
 
 @dataclass(eq=False)
 class _Station:
-    """A worker process: it takes one region and one whole song at a time."""
+    """A worker process: it takes one region, and a whole song of each of some sessions, at a time."""
 
     device: str
     process: Any = None
@@ -58,8 +61,15 @@ class _Station:
     running: dict[str, Live] = field(default_factory=dict)
     begun: float = 0.0
 
-    def has_room(self, *, is_region: bool) -> bool:
-        return self.process is not None and all(live.is_region != is_region for live in self.running.values())
+    def has_room(self, job: JobRow) -> bool:
+        """Whether a job can begin; one with which a process has ended shares it with no other of its kind."""
+        is_region = job.region is not None
+        same = [live for live in self.running.values() if live.is_region == is_region]
+        if self.process is None or not same:
+            return self.process is not None
+        if is_region or job.attempts or any(live.is_retried for live in same):
+            return False
+        return len(same) < WHOLE_SONGS and all(live.session != job.session for live in same)
 
 
 class Scheduler:
@@ -180,7 +190,9 @@ class Scheduler:
         result = self._result(job.key)
         if result is not None:
             return self._settle(job, result, cached=1)
-        station = next((one for one in self._stations if one.has_room(is_region=job.region is not None)), None)
+        station = min(
+            (one for one in self._stations if one.has_room(job)), key=lambda one: len(one.running), default=None
+        )
         if station is None:
             return []
         if job.attempts >= MAX_ATTEMPTS:
@@ -200,7 +212,15 @@ class Scheduler:
         n_samples = order.song_format.n_samples
         if order.region is not None:
             n_samples = round((order.region[1] - order.region[0]) * order.song_format.sample_rate)
-        live = Live(job.key, token, folder, max(1, n_samples), order.region is not None)
+        live = Live(
+            job.key,
+            token,
+            job.session,
+            folder,
+            max(1, n_samples),
+            order.region is not None,
+            is_retried=job.attempts > 0,
+        )
         self._live[job.key] = live
         station.running[token] = live
         self._store.change_job(job.id, state="running", attempts=job.attempts + 1)

@@ -17,6 +17,7 @@ class Limits:
         duration: of one recording, in seconds.
         body_bytes: of any other request.
         page_bytes: of what the page keeps in a session.
+        paint_bytes: of what the page keeps of the paint on a song.
         session_bytes: that the files and stems of a session take on the disk.
         session_files: files of a session.
         session_takes: takes of a session.
@@ -37,6 +38,7 @@ class Limits:
     duration: float = 3 * 3600.0
     body_bytes: int = 4 * MEGABYTE
     page_bytes: int = 256 * 1024
+    paint_bytes: int = 64 * MEGABYTE
     session_bytes: int = 50 * GIGABYTE
     session_files: int = 200
     session_takes: int = 1000

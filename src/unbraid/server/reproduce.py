@@ -24,8 +24,10 @@ from unbraid.guides.spec import (
     SpanSpec,
     TargetSpec,
     TaskSpec,
+    TaughtSpec,
     document_of,
     read_request_spec,
+    taught_specs,
 )
 from unbraid.server.records import TakeRow
 from unbraid.server.schemas import CodeDocument
@@ -46,7 +48,10 @@ def code_of(studio: Studio, take: TakeRow) -> CodeDocument:
     for option in _OPTIONS:
         if take.settings.get(option) is not None:
             command += [f"--{option}", str(take.settings[option])]
-    python = _python(names[take.song], writer.targets(request), source, take.settings)
+    taught = [names[spec.file] for spec in taught_specs(request)]
+    for name in taught:
+        command += ["--taught", _argument(name)]
+    python = _python(names[take.song], writer.targets(request), source, take.settings, taught)
     return CodeDocument(
         command=shlex.join(command),
         python=python,
@@ -89,23 +94,19 @@ class _Writer:
         self.documents: dict[str, str] = {}
 
     def words(self, request: RequestSpec) -> list[str]:
-        """Return the options of the command line."""
+        """Return the options of the command line: names first, for what follows --target belongs to it."""
         words: list[str] = []
-        for item in request:
-            if isinstance(item, TargetSpec):
-                words += ["--target", item.name, *(word for guide in item.guides for word in self._guide_words(guide))]
-            elif "--target" not in words:
-                words += self._guide_words(item)
-            else:
-                for name in _names_of(item):
-                    words += ["--target", name, "--label", name]
+        for item in sorted(request, key=lambda one: isinstance(one, TargetSpec)):
+            guides = item.guides if isinstance(item, TargetSpec) else (item,)
+            words += ["--target", item.name] if isinstance(item, TargetSpec) else []
+            words += [word for guide in guides for word in self._guide_words(guide)]
         return words
 
     def _guide_words(self, spec: GuideSpec) -> list[str]:
         return [word for pair in self._pairs(spec) for word in pair]
 
     def _pairs(self, spec: GuideSpec) -> Iterator[tuple[str, str]]:
-        if isinstance(spec, LabelSpec):
+        if isinstance(spec, LabelSpec | TaughtSpec):
             yield "--label", spec.name
         elif isinstance(spec, PromptsSpec):
             yield "--prompts", " ".join(spec.names)
@@ -156,7 +157,7 @@ class _Writer:
         ]
 
     def _guide_code(self, spec: GuideSpec) -> str:  # noqa: PLR0911
-        if isinstance(spec, LabelSpec):
+        if isinstance(spec, LabelSpec | TaughtSpec):
             return _call(Label, spec.name)
         if isinstance(spec, PromptsSpec):
             return _call(Prompts, " ".join(spec.names))
@@ -185,30 +186,30 @@ def _given(name: str | None) -> str:
     return "" if name is None else _argument(name)
 
 
-def _names_of(spec: GuideSpec) -> Sequence[str]:
-    """Return the names of a guide that is nothing but names."""
-    if isinstance(spec, TaskSpec):
-        return Prompts.task(spec.task).names
-    if isinstance(spec, PromptsSpec):
-        return spec.names
-    return (spec.name,) if isinstance(spec, LabelSpec) else ()
-
-
 def _call(kind: type[Guide | Examples | Target], *values: object, **named: object) -> str:
     given = [*map(repr, values), *(f"{name}={value!r}" for name, value in named.items())]
     return f"unbraid.{kind.__name__}({', '.join(given)})"
 
 
-def _python(song: str, targets: list[str], model: str, settings: dict[str, Any]) -> str:
-    lines = ["import unbraid", "", "request = ["]
+def _teaching(model: str, taught: Sequence[str]) -> list[str]:
+    """Return the lines that let a model know taught labels."""
+    if not taught:
+        return []
+    lines = ["from unbraid.teaching import add_query, load_query", "", f"model = unbraid.load_model({model!r})"]
+    return [*lines, *(f"add_query(model, load_query({name!r}))" for name in taught)]
+
+
+def _python(song: str, targets: list[str], model: str, settings: dict[str, Any], taught: Sequence[str]) -> str:
+    lines = ["import unbraid", *_teaching(model, taught), "", "request = ["]
     lines += [f"    {target}," for target in targets]
     lines += ["]"]
     plain = [f"{name}={value!r}" for name, value in settings.items() if value is not None and name not in _DRAWS]
     drawn = [f"{name}={settings[name]!r}" for name in _DRAWS if settings.get(name) is not None]
     given = [*plain, *([f"sampling=unbraid.Sampling({', '.join(drawn)})"] if drawn else [])]
     more = f", settings=unbraid.Settings({', '.join(given)})" if given else ""
+    given_model = "model" if taught else repr(model)
     lines += [
-        f"separation = unbraid.separate({song!r}, request, model={model!r}{more})",
+        f"separation = unbraid.separate({song!r}, request, model={given_model}{more})",
         "print(list(separation.stems))",
     ]
     return "\n".join(lines) + "\n"

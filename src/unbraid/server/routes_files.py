@@ -14,17 +14,19 @@ from starlette.concurrency import run_in_threadpool
 from unbraid.server.analysis import NOTES
 from unbraid.server.demo import NAME, demo_song
 from unbraid.server.documents import file_document, find_sound
-from unbraid.server.folder import ORIGINAL, check_id, new_id, remove
+from unbraid.server.folder import ORIGINAL, PAINT, check_id, new_id, remove
+from unbraid.server.labels import library_label
 from unbraid.server.records import FileRow
 from unbraid.server.refusals import Conflict, NotFound
 from unbraid.server.routes_sessions import BODY
-from unbraid.server.schemas import FileDocument, FromSound, NotesDocument
+from unbraid.server.schemas import FileDocument, FromLibrary, FromSound, NotesDocument
 from unbraid.server.studio import Studio
-from unbraid.server.uploads import check_room, keep_file, receive_file, shown_name
+from unbraid.server.uploads import check_room, keep_file, receive_file, receive_paint, shown_name
 from unbraid.server.wiring import ERRORS, CurrentStudio, files_of
 
 router = APIRouter(prefix="/api", responses=ERRORS, tags=["files"])
 _BLOCK = 1 << 18
+_PAINT = files_of("application/octet-stream") | {204: {"description": "Nothing was painted on it yet."}}
 
 
 @router.post("/sessions/{session}/files", status_code=201, openapi_extra=BODY)
@@ -56,6 +58,14 @@ def _copy_in(studio: Studio, session: str, source: Path, name: str) -> FileRow:
         return keep_file(studio, row, place)
     finally:
         remove(place)
+
+
+@router.post("/sessions/{session}/files/from-library", status_code=201)
+def file_from_library(studio: CurrentStudio, session: str, body: FromLibrary) -> FileDocument:
+    """Make a file of a taught label of the library, which is then used as an uploaded one is."""
+    check_room(studio, check_id(session, "session"))
+    place = library_label(body.name, body.model_sha256)
+    return file_document(studio, _copy_in(studio, session, place, place.name))
 
 
 @router.post("/sessions/{session}/files/from-sound", status_code=201)
@@ -112,3 +122,20 @@ def get_notes(studio: CurrentStudio, file: str) -> NotesDocument:
         raise Conflict(f"{row.name} has no notes: only MIDI that has been read has")
     stored = (studio.folder.file(file) / NOTES).read_text(encoding="utf-8")
     return NotesDocument.model_validate(json.loads(stored))
+
+
+@router.put("/files/{file}/paint", status_code=204, openapi_extra=BODY)
+async def keep_paint(studio: CurrentStudio, file: str, request: Request) -> Response:
+    """Keep the body of the request as what the page knows of the paint on a song."""
+    row = await run_in_threadpool(studio.store.file, check_id(file, "file"))
+    await receive_paint(studio, row, request)
+    return Response(status_code=204)
+
+
+@router.get("/files/{file}/paint", response_class=FileResponse, responses=_PAINT)
+def get_paint(studio: CurrentStudio, file: str) -> Response:
+    """Return what was kept of the paint on a song."""
+    place = studio.folder.file(studio.store.file(check_id(file, "file")).id) / PAINT
+    if not place.is_file():
+        return Response(status_code=204)
+    return FileResponse(place, media_type="application/octet-stream")

@@ -15,8 +15,9 @@ from unbraid.guides.kinds import COUNTED_TASKS, TASKS
 from unbraid.guides.mask_canvas import MAX_COLUMNS
 from unbraid.server import tiles
 from unbraid.server.demo import demo_song
+from unbraid.server.labels import library_labels
 from unbraid.server.metrics import metrics_text
-from unbraid.server.schemas import AboutDocument, HealthDocument, ModelDocument
+from unbraid.server.schemas import AboutDocument, HealthDocument, LabelDocument, ModelDocument
 from unbraid.server.wiring import ERRORS, CurrentStudio
 
 router = APIRouter(responses=ERRORS, tags=["server"])
@@ -88,6 +89,14 @@ def models(studio: CurrentStudio) -> list[ModelDocument]:
             segment=offer.separator.segment,
             n_parameters=offer.n_parameters,
             draws=offer.draws,
+            takes_negatives=offer.takes_negatives,
+            model_sha256=offer.model_sha256,
         )
         for offer in studio.catalog.offers()
     ]
+
+
+@router.get("/api/labels")
+def labels() -> list[LabelDocument]:
+    """List the taught labels in the library of whoever runs the server."""
+    return [LabelDocument(**vars(facts)) for facts in library_labels()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -65,6 +66,7 @@ def serve(options: StudioOptions, door: Door, listening: socket.socket, *, ready
         UnbraidError: if the studio cannot be opened.
     """
     studio = Studio(options)
+    threading.Thread(target=studio.catalog.offers, daemon=True).start()  # so that the page need not wait for them
     app = make_app(lambda: studio, door=door, port=listening.getsockname()[1], ready=ready)
     config = uvicorn.Config(
         app,

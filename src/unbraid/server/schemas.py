@@ -89,13 +89,28 @@ class FromSound(_Body):
     name: Annotated[str, Field(max_length=MAX_TITLE)] | None = None
 
 
+class LabelDocument(BaseModel):
+    """A taught label; it fits the models with the same ``model_sha256``."""
+
+    name: str
+    model: str
+    model_sha256: str
+
+
+class FromLibrary(_Body):
+    """A label of the library to take over."""
+
+    name: Annotated[str, Field(max_length=MAX_TITLE)]
+    model_sha256: Annotated[str, Field(max_length=64)]
+
+
 class FileDocument(BaseModel):
     """An uploaded file."""
 
     id: str
     session: str
     name: str
-    kind: Literal["audio", "midi", "mask"] | None
+    kind: Literal["audio", "midi", "mask", "label"] | None
     state: Literal["analyzing", "ready", "failed"]
     progress: float
     error: str | None
@@ -107,6 +122,7 @@ class FileDocument(BaseModel):
     n_samples: int | None
     duration: float | None
     final_samples: int | None
+    label: LabelDocument | None
 
 
 class StemDocument(BaseModel):
@@ -220,6 +236,8 @@ class ModelDocument(BaseModel):
     segment: float
     n_parameters: int
     draws: bool
+    takes_negatives: bool
+    model_sha256: str
 
 
 class CodeDocument(BaseModel):

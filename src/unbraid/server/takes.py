@@ -15,11 +15,14 @@ from unbraid.guides.spec import (
     RequestSpec,
     ScoreSpec,
     TargetSpec,
+    TaughtSpec,
     document_of,
     load_targets,
     spec_files,
+    taught_specs,
 )
 from unbraid.server.folder import check_id, new_id
+from unbraid.server.labels import facts_of_request
 from unbraid.server.limits import in_words
 from unbraid.server.records import FileRow, JobRow, TakeRow
 from unbraid.server.refusals import Conflict, DiskFull, Invalid, NotFound, QuotaExceeded
@@ -28,7 +31,7 @@ from unbraid.server.studio import Studio
 from unbraid.server.worker import settings_of
 
 _UNKNOWN = 1e6  # seconds, longer than any song: of one that has not been opened yet
-_KIND_WORDS = {"audio": "a recording", "midi": "MIDI", "mask": "a painted mask"}
+_KIND_WORDS = {"audio": "a recording", "midi": "MIDI", "mask": "a painted mask", "label": "a taught label"}
 
 
 def begin_take(studio: Studio, session_id: str, body: NewTake) -> TakeRow:
@@ -48,7 +51,8 @@ def begin_take(studio: Studio, session_id: str, body: NewTake) -> TakeRow:
     request, files = _named(studio, session_id, tuple(body.targets), song.duration)
     values = body.settings.model_dump(exclude_none=True)
     guides = load_targets(request, files=lambda word: Path(files[word].name), duration=song.duration)
-    offer = studio.catalog.choose(guides, body.model, settings_of(values))
+    labels = facts_of_request(studio.folder, taught_specs(request), files)
+    offer = studio.catalog.choose(guides, body.model, settings_of(values), labels)
     take = TakeRow(
         id=new_id(),
         session=session_id,
@@ -145,6 +149,8 @@ def _check_kinds(guide: object, files: dict[str, FileRow]) -> None:
         wanted = {guide.file: "audio"}
     elif isinstance(guide, ScoreSpec):
         wanted = {guide.file: "midi"}
+    elif isinstance(guide, TaughtSpec):
+        wanted = {guide.file: "label"}
     elif isinstance(guide, MaskSpec):
         wanted = dict.fromkeys((side for side in (guide.positive, guide.negative) if side is not None), "mask")
     else:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from unbraid.server.folder import ORIGINAL, new_id, remove
+from unbraid.server.folder import ORIGINAL, PAINT, new_id, remove
 from unbraid.server.limits import in_words
 from unbraid.server.records import FileRow
 from unbraid.server.refusals import DiskFull, Invalid, QuotaExceeded, TooLarge, full_disk
@@ -125,8 +125,39 @@ async def receive_file(studio: Studio, session_id: str, name: str, request: Requ
         await run_in_threadpool(remove, incoming.place)
 
 
-def check_room(studio: Studio, session_id: str) -> int:
-    """Return how many bytes a session may still hold.
+async def receive_paint(studio: Studio, row: FileRow, request: Request) -> None:
+    """Keep the body of a request as the paint on a song, in place of what was kept before.
+
+    Raises:
+        TooLarge: if it is larger than paint may be.
+        QuotaExceeded: if the session has no room for it.
+    """
+    most = studio.limits.paint_bytes
+    room = await run_in_threadpool(check_room, studio, row.session, n_new=0)
+    too_large: TooLarge | QuotaExceeded = TooLarge(
+        f"the paint takes more than {in_words(most)}: clear what is not needed, or paint the rest in a take of its own"
+    )
+    if room < most:
+        too_large = _no_room("the paint", studio)
+    incoming = Incoming(studio.folder.upload(), most=min(room, most), too_large=too_large)
+    try:
+        await incoming.take(request, free_bytes=studio.limits.free_bytes)
+        await run_in_threadpool(_keep_paint, studio, row.id, incoming)
+    finally:
+        await run_in_threadpool(remove, incoming.place)
+
+
+def _keep_paint(studio: Studio, file_id: str, incoming: Incoming) -> None:
+    place = studio.folder.file(file_id) / PAINT
+    with studio.store.transaction():
+        row = studio.store.file(file_id)
+        before = place.stat().st_size if place.exists() else 0
+        incoming.place.replace(place)
+        studio.store.change_file(file_id, stored_bytes=row.stored_bytes + incoming.size - before)
+
+
+def check_room(studio: Studio, session_id: str, *, n_new: int = 1) -> int:
+    """Return how many bytes a session may still hold, if so many files come to it.
 
     Raises:
         NotFound: if there is no such session.
@@ -134,7 +165,7 @@ def check_room(studio: Studio, session_id: str) -> int:
     """
     studio.session(session_id)
     files = studio.store.files(session_id)
-    if len(files) >= studio.limits.session_files:
+    if len(files) + n_new > studio.limits.session_files:
         raise QuotaExceeded(f"this session has {len(files)} files, which is the limit: remove some, or begin another")
     room = studio.limits.session_bytes - studio.store.stored_bytes(session_id)
     if room <= 0:

@@ -1,6 +1,7 @@
 """The process that separates: one for each device, with the models in its memory.
 
-It takes regions first: a whole song that is under way rests between two windows while a region is separated. It is told
+It takes regions first: whole songs that are under way rest between two windows while a region is separated, and take
+turns, window by window, when there are several. It is told
 ``("run", Order)``, ``("cancel", token)`` and ``("stop",)``, and says ``("began", token, names)``,
 ``("progress", token, n_samples)``, ``("done", token, result)``, ``("failed", token, type, message)`` and
 ``("cancelled", token)``.
@@ -15,8 +16,8 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ from unbraid.guides.kinds import Span, spell_targets
 from unbraid.guides.mask import FRAMES_PER_SECOND
 from unbraid.guides.on_clock import Recorded, put_on_clock
 from unbraid.guides.region import cut_to_region
-from unbraid.guides.spec import load_targets, read_request_spec
+from unbraid.guides.spec import RequestSpec, load_targets, read_request_spec, taught_specs
+from unbraid.models.queries import add_query, load_query
 from unbraid.models.separator import Sampling, Separator
 from unbraid.request import read_request
 from unbraid.separation import SeparationStream, Settings, separate_stream
@@ -110,7 +112,8 @@ class _Running:
     order: Order
     steps: Iterator[None]
     cancelled: bool = False
-    reported: float = field(default=0.0)
+    reported: float = 0.0
+    stepped: float = 0.0
 
 
 class _Worker:
@@ -126,7 +129,7 @@ class _Worker:
         while not self._stopped:
             self._listen(None if not self._running else 0)
             if self._running and not self._stopped:
-                self._step(min(self._running.values(), key=lambda one: one.order.region is None))
+                self._step(min(self._running.values(), key=lambda one: (one.order.region is None, one.stepped)))
 
     def _listen(self, patience: float | None) -> None:
         """Hear everything that has been said; wait for it if there is nothing else to do."""
@@ -151,6 +154,7 @@ class _Worker:
             if self._is_cancelled(token):
                 raise Cancelled("cancelled")
             next(running.steps)
+            running.stepped = time.monotonic()
             return
         except StopIteration:
             result = json.loads((running.order.folder / RESULT).read_text(encoding="utf-8"))
@@ -194,22 +198,22 @@ class _Worker:
         """Put the guides on the clock of what will be separated, and begin."""
         song = SoundFolder(order.song, order.song_format)
         duration = order.song_format.n_samples / order.song_format.sample_rate
-        request = load_targets(
-            read_request_spec(order.targets), files=lambda word: _open(order.files[word]), duration=duration
-        )
-        placed = put_on_clock(read_request(model, spell_targets(request)), _recorded(song, duration))
+        spec = read_request_spec(order.targets)
+        request = load_targets(spec, files=lambda word: _open(order.files[word]), duration=duration)
         rate = order.song_format.sample_rate
-        if order.region is not None:
-            placed = cut_to_region(placed, start=context.start / rate, stop=context.stop / rate)
-        return separate_stream(
-            model,
-            song.blocks(context.start, context.stop),
-            placed,
-            sample_rate=rate,
-            n_samples=context.stop - context.start,
-            settings=settings_of(order.settings),
-            cancel=lambda: self._is_cancelled(order.token),
-        )
+        with _taught(model, spec, order):
+            placed = put_on_clock(read_request(model, spell_targets(request)), _recorded(song, duration))
+            if order.region is not None:
+                placed = cut_to_region(placed, start=context.start / rate, stop=context.stop / rate)
+            return separate_stream(
+                model,
+                song.blocks(context.start, context.stop),
+                placed,
+                sample_rate=rate,
+                n_samples=context.stop - context.start,
+                settings=settings_of(order.settings),
+                cancel=lambda: self._is_cancelled(order.token),
+            )
 
     def _report(self, token: str, n_samples: int) -> None:
         running, now = self._running[token], time.monotonic()
@@ -282,6 +286,18 @@ def _recorded(song: SoundFolder, duration: float) -> Recorded:
         return song.read(start, stop)
 
     return Recorded(duration, song.sound.sample_rate, cut, song.blocks)
+
+
+@contextmanager
+def _taught(model: Separator, request: RequestSpec, order: Order) -> Iterator[None]:
+    """Let a model know the taught labels of one request, while it turns guides into its own tensors."""
+    known = dict(model.taught)
+    try:
+        for spec in taught_specs(request):
+            add_query(model, load_query(order.files[spec.file].place))
+        yield
+    finally:
+        model.taught = known
 
 
 def _open(file: GivenFile) -> Path | Audio:

@@ -67,17 +67,27 @@ def learned_by(targets: Sequence[Target]) -> str | None:
     return None
 
 
-def _queries() -> Iterator[Query]:
-    for folder in (Path(), library()):
+def label_files(*folders: Path) -> Iterator[tuple[Path, Query]]:
+    """Yield all labels that lie in folders, with their files; damaged ones are passed over.
+
+    Example:
+        >>> list(label_files(Path("/there/is/no/such/folder")))
+        []
+    """
+    for folder in folders:
         try:
             paths = sorted(folder.glob(f"*{SUFFIX}"))
         except OSError:
             continue
         for path in paths:
             try:
-                yield load_query(path)
+                yield path, load_query(path)
             except GuideError:
                 continue
+
+
+def _queries() -> Iterator[Query]:
+    return (query for _, query in label_files(Path(), library()))
 
 
 def check_name(name: str, model: Separator) -> None:
