@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,8 +140,10 @@ def find_prior(name_or_path: str | Path) -> PriorFile:
     own = folder_of_priors() / f"{word}{SUFFIX}"
     if is_file_name(word) and own.is_file():
         return read_prior(own)  # which says what is wrong with it
-    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    parts = re.split(r"[\s;+&|]+", word)
+    meant = [",".join(parts)] if set(parts) <= set(known) else []
+    meant += difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.7)
+    hint = f"did you mean {meant[0]!r}? " if meant else ""
     listed = f"there are {', '.join(known)}" if known else "there are none yet"
     raise ModelError(
         f"there is no prior of {word!r}: {hint}{listed}; train one from recordings of it with "

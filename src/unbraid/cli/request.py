@@ -98,8 +98,8 @@ def read_targets(words: Sequence[tuple[str, str]]) -> list[Guide | Target]:
     _check_names([title for title, _ in targets] + ([name] if name else []), request)
     if not request:
         raise UsageError(
-            "nothing is asked for: give --prompts, --task, --label, --example, --hum, --score or --mask, such as "
-            "--task music"
+            "nothing is asked for: give --prompts, --task, --label, --priors, --example, --hum, --score or --mask, "
+            "such as --task music"
         )
     return request
 
@@ -231,26 +231,27 @@ def read_recording(text: str) -> Recording:
     return (None if is_file else Span.parse(text)) or Path(text)
 
 
-def read_priors(text: str | None) -> list[str] | None:
+def read_priors(texts: Sequence[str] | None) -> list[str] | None:
     """Read the names or files of priors, with commas between them; None if none are given.
 
     Raises:
         UsageError: if one is empty.
 
     Example:
-        >>> read_priors("vocals, drums,mine/kazoo.safetensors")
+        >>> read_priors(["vocals, drums", "mine/kazoo.safetensors"])
         ['vocals', 'drums', 'mine/kazoo.safetensors']
     """
-    if text is None:
+    if not texts:
         return None
-    words = [word.strip() for word in text.split(",")]
+    given = ",".join(texts)
+    words = [word.strip() for word in given.split(",")]
     if not all(words):
-        raise UsageError(f"--priors {text!r} names nothing in one place: give sources, such as --priors vocals,drums")
+        raise UsageError(f"--priors {given!r} names nothing in one place: give sources, such as --priors vocals,drums")
     return words
 
 
-def check_residual(priors: Sequence[str], words: Sequence[tuple[str, str]], *, delivered: bool) -> None:
-    """Refuse to ask for what priors leave where it would be lost, or lie in the file of what stems leave.
+def check_labels(priors: Sequence[str], words: Sequence[tuple[str, str]], *, delivered: bool) -> None:
+    """Refuse labels that only other priors answer, and to lose what priors leave or put it where the stems' rest is.
 
     Args:
         priors: as they were named.
@@ -259,18 +260,22 @@ def check_residual(priors: Sequence[str], words: Sequence[tuple[str, str]], *, d
 
     Raises:
         UsageError: if so.
+        ModelError: if a prior is missing or damaged.
     """
-    from unbraid.priors import RESIDUAL
+    from unbraid.priors import RESIDUAL, find_priors, known_priors
 
-    asked = ("label", RESIDUAL) in words
-    named = any(option == "target" for option, _ in words[: words.index(("label", RESIDUAL))]) if asked else False
-    if asked and priors and RESIDUAL not in priors:
-        raise UsageError(f"--label residual is what priors leave: add it to them, --priors {','.join(priors)},residual")
-    if asked and RESIDUAL in priors and delivered and not named:
-        raise UsageError(
-            "--label residual would lie in the file of what the stems leave: call it --target unexplained --label "
-            "residual, or leave all labels out, and residual is what the priors do not explain"
-        )
+    names = {prior.name for prior in find_priors(priors)} | ({RESIDUAL} & set(priors))
+    labels = [value for option, value in words if option == "label"]
+    foreign = next((label for label in labels if label not in names and label in {RESIDUAL, *known_priors()}), None)
+    if foreign is not None:
+        raise UsageError(f"--label {foreign} is not among --priors {','.join(priors)}: add it to them")
+    if RESIDUAL in labels and delivered:
+        before = words[: words.index(("label", RESIDUAL))]
+        if not any(option == "target" for option, _ in before):
+            raise UsageError(
+                "--label residual would lie in the file of what the stems leave: call it --target unexplained --label "
+                "residual, or leave all labels out, and residual is what the priors do not explain"
+            )
     if RESIDUAL in priors and not words and not delivered:
         raise UsageError("--priors asks for the residual, and --no-residual leaves it out: take one of them away")
 

@@ -19,7 +19,7 @@ from unbraid.cli.inputs import Input, check_places, gather
 from unbraid.cli.request import (
     ORDER,
     add_taught,
-    check_residual,
+    check_labels,
     prior_labels,
     read_priors,
     read_targets,
@@ -42,7 +42,7 @@ TaskOption = Annotated[
 ]
 LabelOption = Annotated[Words, typer.Option(metavar="NAME", help="One sound by its name; repeat it for several.")]
 PriorsOption = Annotated[
-    str | None,
+    Words,
     typer.Option(
         metavar="LIST",
         help="Separate with these priors alone (see `unbraid priors`): sources or files, with commas; residual is what "
@@ -192,7 +192,8 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
         inputs, problems = gather(files, out=out)
         named_priors = read_priors(priors)
         spelled = spell(ctx.meta[ORDER], {name: given or [] for name, given in words.items()})
-        check_residual(named_priors or (), spelled, delivered=residual)
+        if named_priors:
+            check_labels(named_priors, spelled, delivered=residual)
         request = prior_labels(named_priors) if named_priors and not spelled else read_targets(spelled)
         from unbraid.delivery import DeliveryOptions
         from unbraid.separation import Settings
