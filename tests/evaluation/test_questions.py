@@ -186,7 +186,7 @@ def test_short_parts_give_shorter_examples() -> None:
 
 def test_every_condition_has_a_title_of_its_own() -> None:
     titles = [condition.title for condition in all_conditions()]
-    assert len(titles) == len(set(titles)) == 18
+    assert len(titles) == len(set(titles)) == 19
     assert {condition.kind for condition in all_conditions()} == set(Kind)
     assert Kind.MULTI_SOURCE not in {condition.kind for condition in all_conditions((1,))}
 
