@@ -19,6 +19,7 @@ from torch import Tensor
 from unbraid.errors import ModelError, SettingsError
 from unbraid.models.instglow_decoder import Decoder, Tape
 from unbraid.models.instglow_network import Prior, PriorConfig
+from unbraid.models.instglow_steps import Adam, Lbfgs, Mover
 
 SPACES = ("latent", "data")
 EPS = 1e-8
@@ -36,11 +37,13 @@ class SearchConfig:
         space: where likelihood is measured: ``"data"``, as the posterior has it, or ``"latent"``, without determinants.
         data_weight: of the divergence between the mixture and the sum of the sources.
         spread: standard deviation of the latents at the beginning; 0 begins in the middle of every prior.
-        learning_rate: of Adam.
+        learning_rate: of Adam; with L-BFGS, the root mean square of a step at most.
+        memory: steps that L-BFGS remembers; 0 searches with Adam.
         slowing: the learning rate ends at this part of itself, along half a cosine; 1 keeps it.
         power: of magnitudes, before the mixture and the sum of the sources are compared.
         n_iterations: at most so many.
-        tolerance: ends the search when 10 iterations bring less than this part of all that the objective fell; 0 never.
+        tolerance: ends the search when 10 iterations lower the objective by less than this part of where it began, or
+            of the mixture's mean magnitude if that is more; 0 never.
         masked: from the fifth iteration on, a source that is quieter than the mixture in a frame, summed over bins, is
             made quieter still, by the ratio of the two.
         exponent: masks for the mixture's channels and band share a bin as magnitudes to this power do.
@@ -62,6 +65,7 @@ class SearchConfig:
     data_weight: float = 1.0
     spread: float = 0.0
     learning_rate: float = 0.01
+    memory: int = 0
     slowing: float = 1.0
     power: float = 1.0
     n_iterations: int = 150
@@ -80,6 +84,8 @@ class SearchConfig:
                 raise SettingsError(f"{name} {getattr(self, name)} is out of range: use 0 or more")
         if not 0 < self.learning_rate < math.inf or self.n_iterations < 1:
             raise SettingsError("learning_rate must be above 0 and n_iterations at least 1")
+        if self.memory < 0:
+            raise SettingsError(f"memory {self.memory} is out of range: use 0 or more")
         if not 0 < self.power <= 1 or not 0 <= self.slowing <= 1:
             raise SettingsError(f"power {self.power} and slowing {self.slowing} must be parts of 1")
         if not 0 < self.exponent < math.inf:
@@ -190,28 +196,36 @@ def search(
         heard = first.features(mixture).detach().float().abs().clone()
         begun = begin(heard, len(priors), spread=config.spread, start=start, generator=generator)
         crowd = Crowd(list(priors.values()), begun, dtype=dtype, recompute=config.recompute)
-        optimizer = torch.optim.Adam([crowd.latents], lr=config.learning_rate, fused=True)
+        mover = make_mover(crowd.latents, config)
         objectives: list[float] = []
+        loud = float(heard.mean())
         for iteration in range(config.n_iterations):
             heard = heard + EPS
             loudness = heard.sum(dim=1, keepdim=True) if config.masked and iteration >= FIRST_MASKED else None
             sources, costs = crowd.decode(config.space)
             data, total, gradient = misfit(sources, heard, loudness, power=config.power, n_bins=first.config.n_bins)
-            objective = float((config.data_weight * data + config.prior_weight * costs).mean())
+            values = config.data_weight * data + config.prior_weight * costs
+            objective = float(values.mean())
             objectives.append(objective)
             check_finite(objectives, list(priors), sources)
             if watch is not None:
                 watch(Progress(iteration, config.n_iterations, objective, crowd.read))
-            if iteration == config.n_iterations - 1 or is_flat(objectives, config.tolerance):
+            if iteration == config.n_iterations - 1 or is_flat(objectives, config.tolerance, loudness=loud):
                 break
             crowd.step_back(config.data_weight * gradient, weight=config.prior_weight, space=config.space)
-            optimizer.param_groups[0]["lr"] = config.learning_rate * config.pace(iteration)
-            optimizer.step()
+            mover.step(values, config.pace(iteration))
         sources = quiet(sources, loudness).transpose(0, 1)
         if config.wiener:
             sources = sources / total[:, None] * heard[:, None]
         expected = crowd.expect().transpose(0, 1) if config.anchor else None
         return Found(sources, crowd.read(), tuple(objectives), expected)
+
+
+def make_mover(latents: Tensor, config: SearchConfig) -> Mover:
+    """Return what moves latents ``[S, B, C, T]``."""
+    if config.memory:
+        return Lbfgs(latents, rate=config.learning_rate, memory=config.memory)
+    return Adam(latents, config.learning_rate)
 
 
 class Crowd:
@@ -346,17 +360,21 @@ def divergence(heard: Tensor, total: Tensor, *, n_bins: int) -> Tensor:
     return (heard * (heard / total + EPS).log() - heard + total).sum(dim=(1, 2)) / n_values
 
 
-def is_flat(objectives: list[float], tolerance: float) -> bool:
-    """Tell whether the last iterations contributed hardly anything to the fall of the objective.
+def is_flat(objectives: list[float], tolerance: float, *, loudness: float) -> bool:
+    """Tell whether the last iterations lowered the objective by hardly anything.
+
+    What is hardly anything follows from the loudness, the mean magnitude that was heard, so that a search which began
+    near its end is not measured by how little there was to do; for windows that are almost silent, from where it began.
 
     Example:
-        >>> is_flat([2.0] + 10 * [1.0], 0.1), is_flat([2.0] + 11 * [1.0], 0.1), is_flat([2.0] + 11 * [1.0], 0.0)
+        >>> fell = [2.0] + 11 * [1.0]
+        >>> is_flat(fell[:-1], 0.1, loudness=0.5), is_flat(fell, 0.1, loudness=0.5), is_flat(fell, 0.0, loudness=0.5)
         (False, True, False)
     """
     if tolerance <= 0 or len(objectives) <= PATIENCE:
         return False
     before, now = min(objectives[:-PATIENCE]), min(objectives[-PATIENCE:])
-    return before - now < tolerance * (objectives[0] - min(before, now))
+    return before - now < tolerance * max(loudness, objectives[0])
 
 
 def check_finite(objectives: list[float], names: list[str], sources: Tensor) -> None:
@@ -386,9 +404,10 @@ def check_priors(priors: Mapping[str, Prior]) -> None:
 
 
 MLE = SearchConfig()
+DEFAULT = replace(MLE, learning_rate=0.05, memory=8, slowing=0.0, n_iterations=40, tolerance=0.008, exponent=0.5)
 SEARCHES: dict[str, SearchConfig] = {
-    "default": replace(MLE, exponent=0.5),
-    "quick": replace(MLE, learning_rate=0.05, slowing=0.0, n_iterations=20, power=0.5, exponent=0.5, anchor=0.5),
+    "default": DEFAULT,
+    "quick": replace(DEFAULT, n_iterations=12, tolerance=0.0),
     "mle": MLE,
     "map": replace(MLE, prior_weight=0.001, space="data", spread=0.1),
     "map-latent": replace(MLE, prior_weight=1.0, spread=0.01),  # of the published demonstration
