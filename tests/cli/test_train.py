@@ -100,5 +100,16 @@ def test_source_and_data_go_to_the_recipe(recipe, tmp_path):
     assert "takes no --source" in call(recipe, "--source", "bass").stderr
 
 
+def test_a_run_of_one_source_is_not_continued_as_another(recipe, tmp_path):
+    made = "from dataclasses import replace\nmade = recipe\n\ndef recipe(*, source):\n"
+    recipe.write_text(f"{RECIPE}\n{made}    return replace(made, card={{'source': source}})\n")
+    words = ["--steps", 1, "--device", "cpu", "--out", tmp_path / "run", "--resume"]
+    assert call(recipe, "--source", "bass", *words).exit_code == 0
+    result = call(recipe, "--source", "tuba", *words)
+    assert result.exit_code == 2
+    assert "holds a prior of 'bass', not of 'tuba'" in result.stderr
+    assert call(recipe, "--source", "bass", *words).exit_code == 0
+
+
 def test_processes_must_be_positive(recipe):
     assert call(recipe, "--processes", 0).exit_code == 2

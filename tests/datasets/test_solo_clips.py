@@ -133,7 +133,7 @@ def test_packs_give_the_stems_of_the_source(tmp_path):
     for path in (tmp_path / "packs", tmp_path / "packs" / "solo"):
         assert [source.name for source in open_solos([path], source="guitar")] == ["solo/a", "solo/b"]
     assert [source.name for source in open_solos([tmp_path / "packs"], source="acoustic guitar")] == ["solo/b"]
-    with pytest.raises(DatasetError, match="no recording of 'vocals' sounds there"):
+    with pytest.raises(DatasetError, match=r"no recording: give --data .* of 'vocals'"):
         open_solos([tmp_path / "packs"], source="vocals")
 
 
@@ -200,12 +200,19 @@ def test_settings_that_make_no_sense_are_refused(change):
 def test_errors_name_what_is_wrong(tmp_path):
     with pytest.raises(DatasetError, match="no such folder"):
         open_solos([tmp_path / "nowhere"], source="bass")
-    with pytest.raises(DatasetError, match="no folder: no recording of 'bass'"):
+    with pytest.raises(DatasetError, match="nothing to learn 'bass' from: give --data"):
         open_solos([], source="bass")
+    with pytest.raises(DatasetError, match="'AC/DC' cannot be the name"):
+        open_solos([tmp_path], source="AC/DC")
+    write(tmp_path / "silent" / "a.wav", 0 * tone(4))
+    with pytest.raises(DatasetError, match="silent: 1 recordings, all silent"):
+        open_solos([tmp_path / "silent"], source="bass")
+    with pytest.raises(DatasetError, match="this is a file: give a folder"):
+        open_solos([tmp_path / "silent" / "a.wav"], source="bass")
     broken = tmp_path / "x" / "a.wav"
     broken.parent.mkdir()
     broken.write_bytes(b"RIFF no sound")
-    with pytest.raises(DatasetError, match=r"a\.wav: cannot be read"):
+    with pytest.raises(DatasetError, match=r"a\.wav: cannot be read as it is .* take it out of the folder"):
         open_solos([tmp_path / "x"], source="bass")
     with pytest.raises(DatasetError, match="no clips"):
         SoloClips(())

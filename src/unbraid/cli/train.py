@@ -54,6 +54,7 @@ def train(  # noqa: PLR0913 - one parameter per option
     with preparing():
         made = _override(load_recipe(recipe, settings=settings), steps=steps, precision=precision)
         check_folder(folder, resume=resume)
+        _check_source(folder, source)
     keep_freed_memory()
     console = Console(highlight=False)
     with _display(console) as report:
@@ -61,6 +62,23 @@ def train(  # noqa: PLR0913 - one parameter per option
         outcome = run(made, folder, minutes=minutes, resume=resume, place=place, report=report)
     if outcome.is_main:
         console.print(_summary(outcome, folder), soft_wrap=True)
+
+
+def _check_source(folder: Path, source: str | None) -> None:
+    """Refuse to continue the prior of one source as that of another.
+
+    Raises:
+        RecipeError: if so.
+    """
+    import json
+
+    from unbraid.errors import RecipeError
+    from unbraid.training.checkpoints import CARD, LAST
+
+    card = folder / CARD
+    known = json.loads(card.read_text(encoding="utf-8")).get("source") if card.is_file() else None
+    if None not in (source, known) and source != known and (folder / LAST).exists():
+        raise RecipeError(f"{folder}: holds a prior of {known!r}, not of {source!r}: choose another --out")
 
 
 def _override(recipe: Recipe, *, steps: int | None, precision: str | None) -> Recipe:

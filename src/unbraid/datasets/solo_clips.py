@@ -26,6 +26,7 @@ from unbraid.datasets.folders import AUDIO_SUFFIXES, StemFile, open_source
 from unbraid.datasets.pack import read_pack
 from unbraid.datasets.track import MID_CHANNEL, Samples, Source, is_held_out
 from unbraid.errors import DatasetError
+from unbraid.library import is_file_name
 
 LSB = 2.0**-15
 WINDOW = 0.02  # seconds whose level is one
@@ -213,8 +214,12 @@ def open_solos(paths: Sequence[Path], *, source: str, settings: ClipSettings = C
         Recordings that sound, whose spans are what is left when silences are shortened.
 
     Raises:
-        DatasetError: if there is none, or one cannot be read.
+        DatasetError: if there is none, or one cannot be read; or if the name is none of a source.
     """
+    if not is_file_name(source):
+        raise DatasetError(f"--source {source!r} cannot be the name of a prior's file: use letters, digits and spaces")
+    if not paths:
+        raise DatasetError(f"there is nothing to learn {source!r} from: give --data a folder of solo recordings")
     found: list[Source] = []
     for path in paths:
         packs = [path] if (path / "index.json").is_file() else sorted(one.parent for one in path.glob("*/index.json"))
@@ -226,10 +231,8 @@ def open_solos(paths: Sequence[Path], *, source: str, settings: ClipSettings = C
     heard = [(one, sounding_spans(one, settings)) for one in found]
     kept = [replace(one, spans=spans) for one, spans in heard if spans]
     if not kept:
-        listed = ", ".join(str(path) for path in paths) or "no folder"
-        raise DatasetError(
-            f"{listed}: no recording of {source!r} sounds there: give --data a folder of solo recordings"
-        )
+        listed, what = ", ".join(map(str, paths)), f"{len(heard)} recordings, all silent" if heard else "no recording"
+        raise DatasetError(f"{listed}: {what}: give --data a folder of solo recordings of {source!r}")
     return kept
 
 
@@ -322,7 +325,8 @@ def split_clips(
 
 def _open_folder(path: Path, source: str) -> list[Source]:
     if not path.is_dir():
-        raise DatasetError(f"{path}: there is no such folder: give one of recordings of {source!r} alone")
+        what = "this is a file" if path.exists() else "there is no such folder"
+        raise DatasetError(f"{path}: {what}: give a folder of recordings of {source!r} alone")
     files = [
         file
         for file in sorted(path.rglob("*"))
@@ -331,7 +335,17 @@ def _open_folder(path: Path, source: str) -> list[Source]:
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
     ]
     names = [f"{path.resolve().name}/{file.relative_to(path).as_posix()}" for file in files]
-    return [open_source(StemFile(file, name, source, name)) for file, name in zip(files, names, strict=True)]
+    return [_open_file(StemFile(file, name, source, name)) for file, name in zip(files, names, strict=True)]
+
+
+def _open_file(stem: StemFile) -> Source:
+    try:
+        return open_source(stem)
+    except DatasetError as error:
+        raise DatasetError(
+            f"{stem.path}: cannot be read as it is ({error.__cause__}): convert it to WAV or FLAC, or take it out of "
+            "the folder"
+        ) from error
 
 
 def _powers(samples: Samples, size: int) -> Samples:
