@@ -1,5 +1,5 @@
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from unbraid.evaluation.entrants import Entrants
 from unbraid.evaluation.examination import run_examination
 from unbraid.evaluation.examinations import PromptExamination
 from unbraid.evaluation.folder import FolderExamination
+from unbraid.evaluation.html_report import write_html
 from unbraid.evaluation.protocols import Mode
 from unbraid.evaluation.publishing import publish
 from unbraid.evaluation.records import RecordFile
@@ -112,6 +113,21 @@ def test_silence_does_not_flatten_the_plots(songs: Path, weights: Path, tmp_path
     assert "silence: median" not in page
     assert ">-100<" not in page
     assert "<td>silence</td>" in page
+
+
+def test_far_ceilings_do_not_flatten_the_plots_of_models(songs: Path, weights: Path, tmp_path: Path) -> None:
+    run = run_examination(PromptExamination(Choice(data=songs)), Entrants((str(weights),)), tmp_path / "results.jsonl")
+    values = {"small": 5.0, "mixture": -8.0, "oracle-irm": 12.0, "oracle-cirm": 55.0}
+
+    def drawn(score: str, *names: str) -> set[str]:
+        records = [replace(run.evaluation.records[0], model=name, **{score: values[name]}) for name in names]
+        write_html(tmp_path / "page.html", "# Page", records, [], score=score)
+        page = (tmp_path / "page.html").read_text(encoding="utf-8")
+        return {name for name in values if f"{name}: median" in page}
+
+    for score in ("si_sdr", "snr"):
+        assert drawn(score, *values) == {"small", "mixture", "oracle-irm"}
+        assert drawn(score, "mixture", "oracle-cirm") == {"mixture", "oracle-cirm"}
 
 
 def test_pages_and_sounds_lie_beside_the_records(songs: Path, weights: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from unbraid.evaluation.comparison import score_of
 from unbraid.evaluation.drawing import Bars, Boxes, bar_chart, box_plot
 from unbraid.evaluation.metrics import SI_SDR_LIMIT_DB
 from unbraid.evaluation.records import Record
+from unbraid.evaluation.reference_methods import is_reference
 from unbraid.evaluation.report import bootstrap_mean, distinct_values
 from unbraid.evaluation.spectrogram import hear_levels, paint_spectrogram
 from unbraid.evaluation.web_page import render_page
@@ -27,6 +28,7 @@ UNITS = {
 SHOWN = {"mixture": "mixture", "truth": "true source", "answer": "answer"}
 MAX_FIGURES = 40
 FLOOR_DB = -SI_SDR_LIMIT_DB
+FAR_DB = 30.0
 
 Marks = Callable[[str, str, str], dict[str, float]]
 """From a set of items, a mode and a target to published values, by the name of their row."""
@@ -99,25 +101,37 @@ def _figures(records: Sequence[Record], score: str, marks: Marks) -> str:
         return ""
     note = (
         f"<p>{escape(unit)}. Boxes: quartiles, median, whiskers to 1.5 of their distance. Bars: means with 95 % "
-        "bootstrap intervals over items; diamonds are published values. "
-        "What is always at the limit, such as silence, is left out.</p>"
+        "bootstrap intervals over items; diamonds are published values. What is always at the limit is left out, and "
+        f"floors and ceilings that are never within {FAR_DB:.0f} dB of a model.</p>"
     )
     return "<h2>Plots</h2>\n" + "\n".join([note, *drawn])
 
 
 def _by_target(records: Sequence[Record], score: str) -> dict[str, dict[str, list[float]]]:
-    """Gather values by target and model, without those of silence: the limit would flatten all others."""
+    """Gather values by target and model, without those that would flatten all others: limits, far floors, ceilings."""
     found: dict[str, dict[str, list[float]]] = {}
     for record in records:
         value = score_of(record, score)
         if value is not None:
             found.setdefault(record.prompt, {}).setdefault(record.model, []).append(value)
-    if score != "si_sdr":
+    if score == "nll":
         return found
-    limited = {
-        target: {name: one for name, one in series.items() if max(one) > FLOOR_DB} for target, series in found.items()
-    }
+    limited = {target: _near(series) for target, series in found.items()}
     return {target: series for target, series in limited.items() if series}
+
+
+def _near(series: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Leave out what is always at the limit, and floors and ceilings that are far from all models, if there are any."""
+    heard = {name: values for name, values in series.items() if max(values) > FLOOR_DB}
+    models = [value for name, values in heard.items() if not is_reference(name) for value in values]
+    if not models:
+        return heard
+    low, high = min(models) - FAR_DB, max(models) + FAR_DB
+    return {
+        name: values
+        for name, values in heard.items()
+        if not is_reference(name) or any(low <= value <= high for value in values)
+    }
 
 
 def _case(case: Case, number: int, folder: Path, score: str) -> str:

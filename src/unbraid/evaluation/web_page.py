@@ -15,7 +15,7 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 2000px; margin: 2rem auto; padding: 0 1.5rem; }
 p, li { max-width: 110ch; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.2rem; } h3 { font-size: 1rem; }
-.wide { overflow-x: auto; } .plots { white-space: nowrap; }
+.wide { overflow-x: auto; } .plots { display: flex; flex-wrap: wrap; gap: 1rem; } .plots svg { flex: none; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.86rem; }
 th, td { padding: 0.2rem 0.6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 td.number, th.number { text-align: right; white-space: nowrap; }
