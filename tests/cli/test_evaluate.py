@@ -13,7 +13,7 @@ from unbraid.audio.signal import Audio
 from unbraid.cli.evaluate import evaluate
 from unbraid.datasets.pack import PackWriter, read_pack
 from unbraid.datasets.track import SourcePool
-from unbraid.errors import GuideError
+from unbraid.errors import GuideError, ModelError
 from unbraid.models import guidesep
 from unbraid.models.guidesep import Guidesep
 from unbraid.models.guidesep_network import TwinShape
@@ -216,6 +216,17 @@ def test_examinations_are_listed_and_wrong_names_told(tmp_path: Path) -> None:
         assert f"\n{name} " in text
     assert "mean tuss-table3?" in run_guided("tuss-table4", "--out", tmp_path, code=2)
     assert "needs recordings" in run_guided("lasaft-table1", "--out", tmp_path, code=2)
+
+
+def test_a_run_that_fails_leaves_no_folder_and_names_all_choices(songs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out"
+    with pytest.raises(ModelError, match=r"shipped are .*tuss-small.*; floors and ceilings are mixture, .*, nmf:FILE"):
+        run("--data", songs, "-m", "mixtures", "--out", out)
+    assert not out.parent.exists()
+    out.mkdir(parents=True)
+    with pytest.raises(ModelError, match="unknown model"):
+        run("--data", songs, "-m", "mixtures", "--out", out)
+    assert out.exists()
 
 
 def test_pointed_protocols_write_their_own_pages(songs: Path, tmp_path: Path) -> None:
