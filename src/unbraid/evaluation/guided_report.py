@@ -270,9 +270,9 @@ def beside_table(records: Sequence[Record]) -> str:
         mine = [one for one in rows if one.model == model]
         for mode in distinct_values(mine, lambda one: one.mode):
             here = [[one for one in mine if one.mode == mode and one.prompt == label] for label in labels]
-            row = [_mean(by_track(one, lambda row: row.sdr)) for one in here]
-            if not repeats.found(model, *row):
-                lines.append(row_of(f"{model}, {mode}", *row))
+            means = [_mean(by_track(one, lambda row: row.sdr)) for one in here]
+            if not repeats.found(model, *means):
+                lines.append(row_of(f"{model}, {mode}", *means))
     papers = {f"few-shot paper: {name}": row for name, row in FEW_SHOT.items()} if _has_examples(records) else {}
     if any(one.prompt == "other" for one in rows):
         papers |= {f"LaSAFT paper: {name}": row for name, row in {**ABLATION, "audio query": AUDIO}.items()}
