@@ -76,6 +76,8 @@ def read_prior(path: Path) -> PriorFile:
     """
     if not path.is_file():
         raise ModelError(f"{path}: there is no such file: check the path")
+    if path.suffix != SUFFIX:
+        raise ModelError(f"{path}: is no prior: give a {SUFFIX} file, as unbraid export writes them")
     try:
         with safe_open(path, "numpy") as file:
             header = dict(file.metadata() or {})

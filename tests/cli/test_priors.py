@@ -183,6 +183,7 @@ def test_bad_files_are_not_added():
         result = call("priors", "add", f"{name}.safetensors")
         assert result.exit_code == 2
         assert message in result.stderr
+    assert "song.wav: is no prior: give a .safetensors file" in call("priors", "add", "song.wav").stderr
     add("kazoo")
     assert "already" in call("priors", "add", "kazoo.safetensors").stderr
     assert call("priors", "remove", "theremin").exit_code == 2
