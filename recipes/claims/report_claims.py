@@ -121,8 +121,8 @@ def read_scores(out: Path) -> tuple[dict[tuple[str, str, int], Scores], list[Rec
     return dict(scores), records, facts
 
 
-def compare(claim: Claim, scores: Mapping[tuple[str, str, int], Scores]) -> str:
-    """Write the row of a claim."""
+def compare(claim: Claim, scores: Mapping[tuple[str, str, int], Scores]) -> str | None:
+    """Write the row of a claim; None if one of its sides was not run."""
 
     def of(side: Side, seed: int) -> Scores:
         return scores.get((side.run, side.condition.title, seed), {})
@@ -145,7 +145,7 @@ def compare(claim: Claim, scores: Mapping[tuple[str, str, int], Scores]) -> str:
             for level, side in zip(levels, (better, worse), strict=True):
                 level.append(statistics.mean(side[key] for key in keys))
     if not per_seed:
-        return f"{head} – | – | – | not run |"
+        return None
     mean = bootstrap_mean([statistics.mean(values) for values in by_song.values()])
     low, high = mean.interval or (float("-inf"), float("inf"))
     verdict = "not decided"
@@ -165,13 +165,20 @@ def main(out: Path) -> None:
     print("# Small-scale claims\n")
     print("SDR of the whole signal in dB, mean over songs and classes; ± is the spread over seeds, brackets the 95 %")
     print("bootstrap interval over songs. The paper's difference is between means of its table (museval, MUSDB18).\n")
+    not_run: list[str] = []
     for title, claims in CLAIMS.items():
+        rows = {claim.text: compare(claim, scores) for claim in claims}
+        not_run += [text for text, row in rows.items() if row is None]
+        if not any(rows.values()):
+            continue
         print(f"## {title}\n")
         print(
             "| claim | better | worse | paper's difference dB | seeds | SDR of both | difference dB | songs | verdict |"
         )
         print("|---|---|---|--:|--:|--:|--:|--:|---|")
-        print("\n".join(compare(claim, scores) for claim in claims) + "\n")
+        print("\n".join(row for row in rows.values() if row) + "\n")
+    if not_run:
+        print(f"Not run: {'; '.join(not_run)}.\n")
     columns = ("name", "seed", "steps", "seconds_of_audio", "seconds_of_training", "parameters", "machine")
     print("## Runs\n\n| " + " | ".join(name.replace("_", " ") for name in columns) + " |\n|" + "---|" * len(columns))
     for one in facts:
