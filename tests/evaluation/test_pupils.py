@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from unbraid import Audio, Examples, Label, Target, separate
+from unbraid import Audio, Examples, Label, Span, Target, separate
 from unbraid.errors import GuideError, SettingsError
 from unbraid.evaluation import pupils
 from unbraid.evaluation.entrants import Entrants
@@ -48,8 +48,14 @@ def test_what_cannot_be_learned_is_refused_before_anything_is_taught(monkeypatch
     silent = Target("nothing", Examples(Audio(torch.zeros(1, RATE), RATE)))
     with pytest.raises(GuideError, match="target 'nothing': example is silent"):
         Pupil(debug_model(), FAST).condition([Target("low", Examples(tone(200.0))), silent])
-    with pytest.raises(GuideError, match="only examples are taught, not Label"):
-        Pupil(debug_model(), FAST).condition([Target("vocals", Label("vocals"))])
+    with pytest.raises(GuideError, match="only examples are taught, not Span"):
+        Pupil(debug_model(), FAST)._condition(Target("chorus", Span(1, 2)))
+
+
+def test_labels_of_the_model_are_asked_for_alone():
+    together = separate(song(), [Label("drums"), Label("bass")], model=Pupil(debug_model(), FAST), sample_rate=RATE)
+    alone = separate(song(), Label("bass"), model=debug_model(), sample_rate=RATE)
+    assert torch.equal(together.stems["bass"].samples, alone.stems["bass"].samples)
 
 
 def test_only_models_that_do_not_listen_become_pupils():

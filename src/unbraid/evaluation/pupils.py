@@ -37,37 +37,39 @@ class PupilCondition:
 
 
 class Pupil(Separator):
-    """Takes examples in the place of a model that takes labels, by `unbraid.teaching.teach`.
+    """Takes examples, beside its labels, in the place of a model that takes labels only.
 
     Args:
-        model: any that can be tuned.
+        model: any that `unbraid.teaching.teach` tunes.
         settings: of the tuning.
 
     Example:
         >>> from unbraid.zoo import debug_model
-        >>> Pupil(debug_model(), TeachSettings(steps=1)).accepts == {Examples}
+        >>> Pupil(debug_model(), TeachSettings(steps=1)).accepts == {Examples, Label}
         True
     """
 
     def __init__(self, model: Separator, settings: TeachSettings) -> None:
         super().__init__()
         self.model, self.settings = model, settings
-        self.config, self.name, self.vocabulary = model.config, model.name, ()
+        self.config, self.name, self.vocabulary = model.config, model.name, model.vocabulary
         self.sample_rate, self.segment, self.step = model.sample_rate, model.segment, model.step
-        self.accepts = frozenset({Examples})
+        self.accepts = frozenset({Examples, Label})
         self._scenery: Sceneries | None = None
 
     def condition(self, targets: Sequence[Target]) -> PupilCondition:
-        """Teach the examples of every target.
+        """Teach the examples of every target; labels of the model are asked for as they are.
 
         Raises:
             GuideError: if a guide is of another kind, an example cannot be learned from, or the model not be taught.
         """
         resolved = resolve_examples(targets)  # refuses all that can be refused before the first is taught
-        return PupilCondition(output_names(targets), tuple(self._learn(target) for target in resolved))
+        return PupilCondition(output_names(targets), tuple(self._condition(target) for target in resolved))
 
-    def _learn(self, target: Target) -> Condition:
+    def _condition(self, target: Target) -> Condition:
         (guide,) = target.guides
+        if isinstance(guide, Label):
+            return self.model.condition([target])
         if not isinstance(guide, Examples):
             raise GuideError(f"target {target.name!r}: only examples are taught, not {type(guide).__name__}")
         if self._scenery is None:
