@@ -3,10 +3,11 @@
 import json
 
 import pytest
+import typer
 
 from unbraid.cli import console
-from unbraid.cli.console import ProgressLine, UsageError
-from unbraid.errors import AudioReadError, AudioWriteError, Cancelled, GuideError, ModelError
+from unbraid.cli.console import ProgressLine, UsageError, preparing
+from unbraid.errors import AudioReadError, AudioWriteError, Cancelled, DatasetError, GuideError, ModelError, RecipeError
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,19 @@ def test_progress_on_a_terminal(capsys, monkeypatch, quiet):
     else:
         assert "[1/2] song.wav" in err
         assert "song.wav: vocals" in err
+
+
+@pytest.mark.parametrize(("error", "code"), [(DatasetError("a b"), 2), (RecipeError("a b"), 2)])
+def test_what_is_wrong_before_the_work_is_exit_code_2(error, code, capsys):
+    with pytest.raises(typer.Exit) as left, preparing(as_json=True):
+        raise error
+    said = capsys.readouterr()
+    assert left.value.exit_code == code
+    assert said.err == "unbraid: a b\n"
+    assert json.loads(said.out)["error"] == {"type": type(error).__name__, "message": "a b"}
+
+
+@pytest.mark.parametrize("error", [AudioReadError("a b"), Cancelled("a b")])
+def test_recordings_and_ctrl_c_keep_their_exit_codes(error):
+    with pytest.raises(type(error)), preparing():
+        raise error

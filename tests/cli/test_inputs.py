@@ -122,3 +122,16 @@ def test_stems_that_would_be_written_over_each_other_are_refused(tracks, templat
 def test_tracks_with_places_of_their_own_are_taken(template):
     check_places([Input(Path("a.wav"), "a"), Input(Path("b.wav"), "b")], template)
     check_places([Input(Path("a.wav"), "a")], "{stem}")
+
+
+@pytest.mark.parametrize("out", ["taken", "taken/deeper"])
+def test_an_output_folder_that_is_a_file_is_refused_before_any_work(tmp_path, out):
+    (tmp_path / "taken").touch()
+    with pytest.raises(UsageError, match="taken is a file, not a folder: choose another output folder"):
+        gather(["song.wav"], out=tmp_path / out)
+
+
+def test_a_pipe_is_told_to_be_saved_first():
+    _, [(word, problem)] = gather(["-"], out=OUT)
+    assert word == "-"
+    assert "save it to a file first" in str(problem)

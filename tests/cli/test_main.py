@@ -81,6 +81,13 @@ def test_our_errors_are_one_line_on_stderr(error, code):
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", "unbraid: a b\n")
 
 
+@pytest.mark.parametrize("group", [[], ["priors"], ["datasets"]])
+def test_no_command_of_a_list_is_cut_off(group):
+    commands = run(*group, "--help").stdout.partition("Commands:")[2]
+    assert commands
+    assert "..." not in commands
+
+
 def test_ctrl_c_is_exit_code_130():
     failing = typer.Typer(cls=Door)
 

@@ -6,6 +6,7 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +37,9 @@ def gather(words: Sequence[str], *, out: Path) -> tuple[list[Input], list[tuple[
         The inputs, and what is wrong with the words that mean no file.
 
     Raises:
-        UsageError: if two files would be written to one place.
+        UsageError: if two files would be written to one place, or a part of the output folder's path is a file.
     """
+    _check_folder(out)
     found: dict[Path, str] = {}
     problems: list[tuple[str, AudioReadError]] = []
     for word in words:
@@ -75,6 +77,8 @@ def check_places(inputs: Sequence[Input], name_template: str) -> None:
 def _members(word: str, out: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files that a word means, each with the path that names its track, suffix included."""
     given = Path(word)
+    if word == "-":
+        raise AudioReadError("-: sounds are not read from a pipe: save it to a file first")
     if os.path.isdir(word):  # Path.is_dir raises where a name is too long
         yield from _walk(given, out)
     elif not os.path.lexists(given) and glob.has_magic(word):
@@ -103,6 +107,13 @@ def _walk(folder: Path, out: Path) -> Iterator[tuple[Path, str]]:
                 yield path, path.relative_to(folder).as_posix()
     if not n_found:
         raise AudioReadError(f"{folder}: no audio file in this folder: name another folder, or a file")
+
+
+def _check_folder(out: Path) -> None:
+    with suppress(OSError):  # a name that is too long is told with the file that would lie there
+        place = next(place for place in (out, *out.absolute().parents) if place.exists())
+        if not place.is_dir():
+            raise UsageError(f"--out {out}: {place} is a file, not a folder: choose another output folder")
 
 
 def _refuse(error: OSError) -> None:

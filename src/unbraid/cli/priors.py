@@ -40,7 +40,7 @@ def list_all(
         typer.echo(f"  {prior.path}")
 
 
-@priors.command()
+@priors.command(short_help="Copy a prior to your library.")
 def add(file: Annotated[Path, typer.Argument(help="Weights of a prior, as unbraid export writes them.")]) -> None:
     """Copy a prior to your library: from then on it is known by the name of its source."""
     from unbraid.priors import add_prior
@@ -49,7 +49,7 @@ def add(file: Annotated[Path, typer.Argument(help="Weights of a prior, as unbrai
     typer.echo(f"{added.name}: added as {added.path}")
 
 
-@priors.command()
+@priors.command(short_help="Remove a prior from your library.")
 def remove(source: Annotated[str, typer.Argument(help="The source that the prior is of.")]) -> None:
     """Remove a prior from your library; those that ship stay."""
     from unbraid.priors import remove_prior

@@ -163,8 +163,8 @@ class _Plan:
         disk = shutil.disk_usage(_existing_folder(self.out_dir))
         if disk.total and disk.free < bytes_needed:  # some file systems do not tell
             raise AudioWriteError(
-                f"{self.out_dir}: {bytes_needed / 1e9:.2f} GB are needed here and {disk.free / 1e9:.2f} GB are free: "
-                "free some space or choose another disk"
+                f"{self.out_dir}: {_size(bytes_needed)} are needed here and {_size(disk.free)} are free: free some "
+                "space or choose another disk"
             )
 
 
@@ -411,6 +411,16 @@ def _until_done(progress: Callable[[float], None] | None) -> Callable[[float], N
             progress(done)
 
     return tell
+
+
+def _size(n_bytes: int) -> str:
+    """Return a size as people say it.
+
+    Example:
+        >>> _size(1_800_000), _size(23_456_000_000)
+        ('1.8 MB', '23.5 GB')
+    """
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
 
 
 def _existing_folder(path: Path) -> Path:
