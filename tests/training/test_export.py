@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from unbraid.cli.main import app
 from unbraid.datasets.stem_mixing import StemBatch
-from unbraid.errors import RecipeError
+from unbraid.errors import RecipeError, SettingsError
 from unbraid.models.lasaft import PRESETS as LASAFTS
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.tuss import PRESETS, Tuss
@@ -85,7 +85,7 @@ def test_exported_weights_separate(run, tmp_path, n_best):
 def test_half_is_half_as_large_and_nearly_the_same(run, tmp_path):
     whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
     export_run(make_recipe(), run, whole)
-    export_run(make_recipe(), run, half, half=True)
+    export_run(make_recipe(), run, half, bits=16)
     assert half.stat().st_size < 0.75 * whole.stat().st_size
     mixture = torch.randn(1, 8000)
     with torch.no_grad():
@@ -93,8 +93,28 @@ def test_half_is_half_as_large_and_nearly_the_same(run, tmp_path):
     assert 10 * torch.log10((one - other).square().sum() / one.square().sum()) < -40
 
 
+def test_eight_bits_are_a_quarter_as_large_and_near(run, tmp_path):
+    whole, narrow = tmp_path / "whole.safetensors", tmp_path / "narrow.safetensors"
+    export_run(make_recipe(), run, whole)
+    export_run(make_recipe(), run, narrow, bits=8)
+    with safe_open(narrow, "pt") as file:
+        kinds = {file.get_tensor(key).dtype for key in file.keys()}  # noqa: SIM118
+    assert kinds >= {torch.int8, torch.float32}
+    exact, read = load_model(whole).state_dict(), load_model(narrow).state_dict()
+    for name, value in exact.items():
+        if value.squeeze().ndim > 1:
+            assert 20 * torch.log10((read[name] - value).norm() / value.norm()) < -38, name
+        else:
+            assert torch.equal(read[name], value), name
+
+
+def test_bits_that_are_not_stored_are_refused(run, tmp_path):
+    with pytest.raises(SettingsError, match="12 bits are not stored: choose one of 32, 16, 8"):
+        export_run(make_recipe(), run, tmp_path / "out.safetensors", bits=12)
+
+
 def test_rotary_frequencies_stay_exact_in_half(run, tmp_path):
-    export_run(make_recipe(), run, tmp_path / "half.safetensors", half=True)
+    export_run(make_recipe(), run, tmp_path / "half.safetensors", bits=16)
     exact = Tuss(PRESETS["tuss-debug"]).cross.rope_time.frequencies
     assert torch.equal(load_model(tmp_path / "half.safetensors").cross.rope_time.frequencies, exact)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from unbraid.cli import console
 
 
 def export(
@@ -19,16 +21,19 @@ def export(
     best: Annotated[
         int, typer.Option(min=0, help="Average so many of the best epochs; 0 takes the last checkpoint.")
     ] = 0,
-    half: Annotated[bool, typer.Option("--half", help="Store matrices as float16: half the size.")] = False,
+    bits: Annotated[
+        Literal["32", "16", "8"], typer.Option(help="Of the numbers in matrices: 16 are half the size, 8 a quarter.")
+    ] = "32",
     card: Annotated[Path | None, typer.Option(help="JSON file with what a reader should know of the weights.")] = None,
 ) -> None:
     """Write the weights of a training run as a model that separate -m takes."""
     from unbraid.training.export import export_run
     from unbraid.training.recipe import load_recipe
 
-    made = load_recipe(recipe, settings={"source": source} if source else {})
     folder = run or Path("runs") / (f"{recipe.stem}-{source}" if source else recipe.stem)
-    digest = export_run(made, folder, out, n_best=best, half=half, card=_read_card(card))
+    with console.preparing():
+        made = load_recipe(recipe, settings={"source": source} if source else {})
+        digest = export_run(made, folder, out, n_best=best, bits=int(bits), card=_read_card(card))
     typer.echo(f"{out}: {out.stat().st_size} bytes, SHA-256 {digest}")
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import torch
 
-from unbraid.errors import RecipeError
+from unbraid.errors import RecipeError, SettingsError
 from unbraid.models.separator import Separator
 from unbraid.training.averaging import mean_weights
 from unbraid.training.checkpoints import CARD, LAST, best_files, load_checkpoint, load_weights
 from unbraid.training.recipe import Recipe
 from unbraid.zoo import save_weights
+
+STORED = {32: torch.float32, 16: torch.float16, 8: torch.int8}  # by bits
 
 
 def export_run(
@@ -22,7 +24,7 @@ def export_run(
     out: Path,
     *,
     n_best: int = 0,
-    half: bool = False,
+    bits: int = 32,
     card: Mapping[str, object] | None = None,
 ) -> str:
     """Write the weights of a run as a file that `load_model` reads, and return its SHA-256.
@@ -33,13 +35,16 @@ def export_run(
         out: the file to write.
         n_best: average so many of the best epochs, as TUSS does with five; 0 takes the last checkpoint (the
             moving average if the recipe keeps one).
-        half: store matrices as float16.
+        bits: of a number in a matrix: 32, 16, or 8 with scales (`unbraid.models.eight_bits`).
         card: what a reader should know; what the recipe knew of the run, steps, seconds of audio, and seed are added.
 
     Raises:
         RecipeError: if the run has no such weights, or they are of another network than the recipe's.
         ModelError: if the file cannot be written, or the network is none that Unbraid can load.
+        SettingsError: if numbers of so many bits are not stored.
     """
+    if bits not in STORED:
+        raise SettingsError(f"{bits} bits are not stored: choose one of {', '.join(map(str, STORED))}")
     model = recipe.model()
     if not isinstance(model, Separator):
         raise RecipeError(f"cannot export a {type(model).__name__}: only separators have a weights file")
@@ -48,7 +53,9 @@ def export_run(
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise RecipeError(f"{folder}: its weights are of another network than the recipe") from error
+        raise RecipeError(
+            f"{folder}: its weights are of another network than the recipe's: give another --run"
+        ) from error
     facts = {
         "steps": progress.step,
         "seconds_of_audio": round(progress.audio_seconds),
@@ -57,6 +64,4 @@ def export_run(
         "averaged_epochs": n_best,
     }
     known = json.loads((folder / CARD).read_text(encoding="utf-8")) if (folder / CARD).is_file() else {}
-    return save_weights(
-        model, out, card={**known, **(card or {}), **facts}, dtype=torch.float16 if half else torch.float32
-    )
+    return save_weights(model, out, card={**known, **(card or {}), **facts}, dtype=STORED[bits])
