@@ -11,11 +11,14 @@ pytest.importorskip("httpx", reason="needs httpx")
 sys.path.insert(0, str(Path(__file__).parent / "server"))
 
 import soundfile
+import torch
 from studio_server import PROMPTS, serving, wav_bytes
 
 from unbraid.client import Studio
 from unbraid.errors import Cancelled, GuideError, UnbraidError
+from unbraid.models.queries import Query, save_query, tensors_sha256
 from unbraid.server.security import Door
+from unbraid.zoo import load_model
 
 TOKEN = "a-token-of-many-letters"
 
@@ -55,6 +58,14 @@ def test_guides_may_name_files_of_this_machine(studio, song):
     assert take["model"] == "few-shot-small"
     assert re.fullmatch("[0-9a-f]{32}", take["targets"][0]["guides"][0]["positive"][0]["file"])
     assert take["jobs"][0]["region"] is not None
+
+
+def test_a_taught_label_may_be_a_file_of_this_machine(studio, song, debug_weights, tmp_path):
+    model = load_model(debug_weights)
+    label = tmp_path / "riff.unbraid"
+    save_query(Query("riff", "debug", tensors_sha256(model), torch.zeros(model.query_size)), label)
+    job = studio.separate(song, [{"kind": "taught", "name": "riff", "file": str(label)}])
+    assert [stem["name"] for stem in studio.wait(job, timeout=60)["stems"]] == ["riff", "residual"]
 
 
 def test_errors_are_those_of_the_library(studio, song):

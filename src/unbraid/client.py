@@ -173,12 +173,20 @@ class Studio:
             return [self._with_uploads(session, one) for one in value]
         if not isinstance(value, dict):
             return value
-        return {
+        sent = {
             key: self.upload(session, one)
             if key in _FILE_KEYS and isinstance(one, str) and os.path.isfile(one)
             else self._with_uploads(session, one)
             for key, one in value.items()
         }
+        if sent.get("kind") == "taught":
+            self._wait_until_read(str(sent.get("file")))
+        return sent
+
+    def _wait_until_read(self, file: str) -> None:
+        """Wait until the server knows which model a taught label is for."""
+        while self._json("GET", f"/api/files/{quote(file, safe='')}")["state"] == "analyzing":
+            time.sleep(_POLL_SECONDS)
 
     def _json(self, method: str, where: str, body: Document | BinaryIO | None = None) -> Any:
         with self._open(method, where, body) as answer:

@@ -123,7 +123,10 @@ async function muchPaint({ page, url, kept }) {
     [0.1, 0.8],
     [0.2, 0.8],
   ]);
-  const first = await until("the first stroke is kept", stored);
+  const first = await until("the first stroke is kept", async () => {
+    const text = await stored();
+    return text.length > "{}".length && text;
+  });
   const [[target, [stroke]]] = Object.entries(JSON.parse(first));
   const steps = [
     stroke.steps[0],

@@ -14,7 +14,6 @@ export function GuidePanel() {
   return (
     <aside class="panel" aria-label="Point at sounds">
       <div class="panel-scroll">
-        <Before />
         <ModelChoice />
         <Names />
         <Targets />
@@ -30,13 +29,13 @@ function Before() {
   const kept = before.value;
   if (!kept) return null;
   return (
-    <section class="card card-before row" aria-label="What was laid down">
+    <div class="before row" role="group" aria-label="What was laid down">
       <p class="grow small">{kept.words}</p>
       <button class="chip" onClick={putBack}>
         Undo
       </button>
       <IconButton icon="close" label="Keep it so" onClick={() => (before.value = null)} />
-    </section>
+    </div>
   );
 }
 
@@ -227,6 +226,7 @@ function SeparateBar() {
           : "The whole song at once."));
   return (
     <div class="separate">
+      <Before />
       <UnderWay />
       <p class={`small ${wrong && kinds.length ? "" : "faint"}`} aria-live="polite">
         {hint}

@@ -59,7 +59,14 @@ export async function begin(): Promise<void> {
     settle("server");
   } catch (error) {
     complain("server", error);
+    if (isUnreachable(error)) window.setTimeout(() => void begin(), TRY_AGAIN);
   }
+}
+
+const TRY_AGAIN = 3000; // milliseconds
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof api.ApiError && error.status === 0;
 }
 
 export async function openSession(id: string): Promise<void> {
@@ -88,7 +95,13 @@ function settleIn(session: SessionInfo): void {
       if (kind === "file") files.value = files.value.filter((one) => one.id !== gone);
       if (kind === "take") forgetTake(gone);
     },
-    connected: (is) => (connected.value = is),
+    connected: (is) => {
+      const isBack = is && !connected.value;
+      connected.value = is;
+      if (!isBack) return;
+      settle("server");
+      void Promise.all([savePage(), savePaint()]); // what changed in between
+    },
   });
 }
 
@@ -210,7 +223,7 @@ function savePaint(): Promise<unknown> {
     .then(() => api.putPaint(id, text))
     .catch((error: unknown) => {
       sentMark = "";
-      complain("paint", error);
+      complain(isUnreachable(error) ? "server" : "paint", error);
     });
   return sendingPaint;
 }

@@ -45,6 +45,20 @@ def write_guides(folder):
         file.tracks[0].append(mido.Message("note_on", note=pitch, velocity=90))
         file.tracks[0].append(mido.Message("note_off", note=pitch, time=480))
     file.save(folder / "tune.mid")
+    write_label("my singer", folder / "riff.wav", folder)
+
+
+def write_label(name, recording, folder):
+    """Write a taught label as `unbraid teach` does without tuning: the query of a recording."""
+    from unbraid.guides.examples import resolve_examples
+    from unbraid.guides.kinds import Examples, Target
+    from unbraid.models.queries import Query, save_query, tensors_sha256
+    from unbraid.zoo import load_model
+
+    model = load_model("few-shot-small")
+    [target] = resolve_examples([Target(name, Examples(recording))])
+    query = Query(name, "few-shot-small", tensors_sha256(model), model.embed(target.guides[0]))
+    save_query(query, folder / f"{name}.unbraid")
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +68,9 @@ def studio(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    write_label("at home", DEMO / "vocals.flac", data)
     command = [sys.executable, "-m", "unbraid", "studio", "--no-browser", "--port", str(port), "--data-dir", str(data)]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, env={**os.environ, "UNBRAID_LIBRARY": str(data)})
     address = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 120
@@ -109,3 +124,33 @@ def test_what_is_taken_away_is_what_the_command_line_writes(walked, tmp_path):
     np.testing.assert_array_equal(soundfile.read(out / "drums.wav")[0], soundfile.read(expected["drums.wav"])[0])
     flac, _ = soundfile.read(out / "drums.flac")
     assert np.abs(flac - soundfile.read(expected["drums.wav"])[0]).max() <= 2**-15
+
+
+def alike(found, expected):
+    """Whether what a lossy format kept has the shape and the level of what went in."""
+    assert found.shape == expected.shape
+    level = np.sqrt(np.mean(found**2) / np.mean(expected**2))
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.98
+    assert abs(20 * np.log10(level)) < 0.5, level
+
+
+def test_lossy_downloads_are_what_the_command_line_writes(walked, tmp_path):
+    from unbraid.audio.files import read_audio
+
+    out, files, _ = walked
+    command = [sys.executable, "-m", "unbraid", "separate", str(files / "song.flac"), "--task", "music", "-q"]
+    for container in ("mp3", "wav"):
+        words = ["-m", "tuss-small", "--format", container, "-o", str(tmp_path / container)]
+        subprocess.run([*command, *words], check=True, timeout=PATIENCE)
+    written = soundfile.read(tmp_path / "mp3" / "song" / "drums.mp3")[0]
+    np.testing.assert_array_equal(soundfile.read(out / "drums.mp3")[0], written)
+    alike(written, soundfile.read(tmp_path / "wav" / "song" / "drums.wav")[0])
+    if not (out / "song.stem.mp4").exists():
+        return  # without PyAV
+    names = ["vocals", "drums", "bass", "other"]
+    content = (out / "song.stem.mp4").read_bytes()
+    box = json.JSONDecoder().raw_decode(content[content.rindex(b'{"version"') :].decode("utf-8", "ignore"))[0]
+    assert [stem["name"] for stem in box["stems"]] == names
+    exact = [files / "song.flac", *(tmp_path / "wav" / "song" / f"{name}.wav" for name in names)]
+    for track, path in enumerate(exact):
+        alike(read_audio(out / "song.stem.mp4", track=track).samples.numpy().T, soundfile.read(path)[0])
