@@ -175,7 +175,7 @@ def test_draws_follow_their_seed(priors, mixture):
 def test_it_ends_when_nothing_changes(priors, mixture):
     config = replace(SEARCHES["mle"], learning_rate=0.03, n_iterations=100)
     whole = search(priors, mixture, config=config)
-    early = search(priors, mixture, config=replace(config, tolerance=5e-4))
+    early = search(priors, mixture, config=replace(config, tolerance=2e-4))
     assert 10 < len(early.objectives) < 80
     difference = (early.sources - whole.sources)[:, :, :9]
     assert float(difference.norm() / whole.sources.norm()) < 0.05
@@ -189,13 +189,12 @@ def test_the_default_ends_early_and_finds_the_same(priors, mixture):
     assert float((early.sources - whole.sources)[:, :, :9].norm() / whole.sources.norm()) < 0.05
 
 
-def test_what_was_heard_before_or_is_quiet_ends_sooner(priors, mixture):
-    config = replace(SEARCHES["default"], tolerance=1e-3)
+def test_what_was_heard_before_ends_sooner(priors, mixture):
+    config = SEARCHES["default"]
     cold = search(priors, mixture, config=config)
     warm = search(priors, mixture, config=config, start=cold.latents)
-    assert PATIENCE < len(warm.objectives) < len(cold.objectives)
+    assert PATIENCE < len(warm.objectives) < 0.7 * len(cold.objectives)
     assert warm.objectives[-1] <= cold.objectives[-1]
-    assert len(search(priors, 1e-3 * mixture, config=config).objectives) <= len(cold.objectives)
 
 
 def test_curvature_needs_fewer_iterations(priors, mixture):
