@@ -285,6 +285,37 @@ def test_the_fast_form_gives_the_same(variant, n_stems):
         assert (rough - other).norm() < 0.1 * other.norm()
 
 
+def test_the_fast_form_copies_a_single_feature_before_it_works_in_place():
+    model = make(replace(DEBUG, n_features=1))
+    spectrogram, queries = noise(1, 4, 8, 129), noise(2, 8)
+    with torch.no_grad():
+        fast = FastNetwork(model.network, torch.float32)(spectrogram, queries)
+        plain = [model.estimate(spectrogram, query[None]) for query in queries]
+    for one, other in zip(fast, plain, strict=True):
+        assert (one - other).norm() < 1e-5 * other.norm()
+
+
+@pytest.mark.parametrize("variant", ["both", "query", "key", "none"])
+def test_the_fast_form_attends_as_explained(variant):
+    model = make(VARIANTS[variant])
+    condition, mixture = ask(model, "vocals bass"), noise(2, 31 * 128)
+    fast = FastNetwork(model.network, torch.float32)
+    seen: dict[int, list[torch.Tensor]] = {index: [] for index in range(len(fast.decoders))}
+    for index, (_, transform) in enumerate(fast.decoders):
+        attend = transform.attention
+
+        def remember(rows, queries, attend=attend, index=index):
+            seen[index].append(attend(rows, queries)[0])
+            return seen[index][-1][None]
+
+        transform.attention = remember
+    with torch.no_grad():
+        fast(model.analyze(mixture[None]), condition.queries)
+    for index, explained in enumerate(model.attention(mixture, condition)):
+        found = torch.stack(seen[index]).expand_as(explained)
+        torch.testing.assert_close(found, explained, rtol=1e-3, atol=1e-4)
+
+
 def test_the_fast_form_follows_the_weights(model):
     changing = copy.deepcopy(model)
     mixture, condition = noise(1, 2, 4000), ask(model, "drums")

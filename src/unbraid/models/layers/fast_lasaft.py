@@ -120,7 +120,7 @@ def by_frequency(x: Tensor) -> Tensor:
     """Return a copy of ``[B, D, T, F]`` in which frequency lies last in memory."""
     n_batch, n_features, n_frames, n_bins = x.shape
     rows = x.permute(0, 2, 3, 1).reshape(n_batch, -1, n_features)
-    copies = [one.t().contiguous() for one in rows]  # this is the fast way to transpose
+    copies = [one.t().clone(memory_format=torch.contiguous_format) for one in rows]  # this is the fast way to transpose
     return (copies[0][None] if n_batch == 1 else torch.stack(copies)).view(n_batch, n_features, n_frames, n_bins)
 
 
@@ -136,16 +136,17 @@ class FastTdf:
     """The transformation of frequency of the way down, and the sum with its input."""
 
     def __init__(self, tdf: Tdf, dtype: torch.dtype) -> None:
-        self.narrow, self.widen = tdf.narrow.weight.to(dtype), tdf.widen.weight.to(dtype)
+        self.narrow, self.widen = (part.weight.detach().to(dtype) for part in (tdf.narrow, tdf.widen))
         self.norms = [affine(norm, dtype) for norm in (tdf.narrow_norm, tdf.widen_norm)]
         self.slope = slope_of(tdf.activation)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return ``x + tdf(x)``."""
-        hidden = by_frequency(x)
-        for weight, (factor, summand) in zip((self.narrow, self.widen), self.norms, strict=True):
-            hidden = activate(functional.linear(hidden, weight).mul_(factor).add_(summand), self.slope)
-        return by_feature(hidden).add_(x)
+        rows = by_frequency(x)
+        (narrow_factor, narrow_summand), (factor, summand) = self.norms
+        hidden = functional.linear(rows, self.narrow).mul_(narrow_factor).add_(narrow_summand)
+        y = torch.matmul(activate(hidden, self.slope), self.widen.t(), out=rows)
+        return by_feature(activate(y.mul_(factor).add_(summand), self.slope)).add_(x)
 
 
 class FastLasaft:
@@ -156,17 +157,18 @@ class FastLasaft:
         self.n_latent, self.slope = block.n_latent, slope_of(block.activation)
         by_source = block.narrow.weight.unflatten(0, (-1, block.n_latent)).transpose(0, 1)  # latent index slowest
         self.narrow = by_source.flatten(0, 1).to(dtype).contiguous()
-        self.widen = block.widen.weight.to(dtype)
+        self.widen = block.widen.weight.detach().to(dtype)
         self.norms = [affine(norm, dtype) for norm in (block.narrow_norm, block.widen_norm)]
 
     def __call__(self, x: Tensor, queries: Tensor) -> Tensor:
         """Return ``x + lasaft(x)``."""
-        weights = self.attention(x, queries).to(x.dtype)[:, None, :, None]  # [B, 1, T or 1, 1, L]
+        rows = by_frequency(x)
+        weights = self.attention(rows, queries).to(x.dtype)[:, None, :, None]  # [B, 1, T or 1, 1, L]
         (narrow_factor, narrow_summand), (factor, summand) = self.norms
-        values = functional.linear(by_frequency(x), self.narrow).mul_(narrow_factor).add_(narrow_summand)
+        values = functional.linear(rows, self.narrow).mul_(narrow_factor).add_(narrow_summand)
         values = activate(values, self.slope).unflatten(-1, (self.n_latent, -1))  # [B, D, T, L, hidden]
         chosen = (weights.expand(-1, values.shape[1], values.shape[2], -1, -1) @ values).squeeze(-2)
-        y = functional.linear(chosen.mul_(factor).add_(summand), self.widen)
+        y = torch.matmul(chosen.mul_(factor).add_(summand), self.widen.t(), out=rows)
         return by_feature(activate(y, self.slope)).add_(x)
 
 
@@ -180,16 +182,15 @@ class FastAttention:
         if isinstance(key, ListeningKey):
             weight, bias = fold(key.conv, key.norm)
             self.key = tuple(
-                one.to(dtype) for one in (weight.flatten(1), bias, key.linear.weight, key.linear.bias[:, None])
+                one.to(dtype) for one in (weight.flatten(1), bias[:, None], key.linear.weight, key.linear.bias)
             )
 
-    def __call__(self, x: Tensor, queries: Tensor) -> Tensor:
-        """Return float32 weights ``[B, T or 1, L]``."""
-        trained = self.trained
-        rows = x.permute(0, 2, 3, 1)  # [B, T, F, D], dense
+    def __call__(self, rows: Tensor, queries: Tensor) -> Tensor:
+        """Return float32 weights ``[B, T or 1, L]`` for ``[B, D, T, F]`` in which frequency lies last."""
+        trained, flat = self.trained, rows.flatten(2)
         if isinstance(trained.query, ListeningQuery):
             mixed = trained.query.generator(queries)  # [B, D + 1]
-            heard = torch.stack([one @ weights for one, weights in zip(rows, mixed[:, :-1].to(x.dtype), strict=True)])
+            heard = (mixed[:, None, :-1].to(rows.dtype) @ flat).view_as(rows[:, 0])
             query = trained.query.attend(heard.float() + mixed[:, -1, None, None])
         else:
             query = trained.query(queries)[:, None]  # [B, 1, K]
@@ -198,8 +199,9 @@ class FastAttention:
             scores = query @ trained.key
         else:
             conv, conv_bias, linear, linear_bias = self.key
-            keys = linear @ functional.linear(rows, conv, conv_bias).relu_()  # [B, T, K, L]
-            scores = (query[..., None, :] @ (keys + linear_bias).float()).squeeze(-2)
+            latent = (conv @ flat).add_(conv_bias).relu_().unflatten(-1, rows.shape[2:])  # [B, L, T, F]
+            keys = functional.linear(latent, linear, linear_bias)  # [B, L, T, K]
+            scores = (keys.float() * query[:, None]).sum(dim=-1).mT
         return (scores * trained.scale).softmax(dim=-1)
 
 
