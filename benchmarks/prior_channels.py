@@ -20,6 +20,7 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from unbraid.audio.resample import resample
 from unbraid.evaluation.items import find_items
@@ -49,8 +50,9 @@ class Passage(NamedTuple):
 
 def shares(model: Instglow, heard: Tensor) -> Tensor:
     """Search in spectrograms ``[B, G, T]``, and return masks ``[B, S, G, T]``."""
-    magnitude = heard.abs()[:, : model.config.priors[0].n_bins] / BAND
-    return widen(model.share(model.search(magnitude), magnitude), heard.shape[1])
+    shape, n_frames = model.config.priors[0], heard.shape[2]
+    magnitude = pad(heard.abs()[:, : shape.n_bins] / BAND, (0, -n_frames % shape.n_squeeze))
+    return widen(model.share(model.search(magnitude), magnitude), heard.shape[1])[..., :n_frames]
 
 
 def mean(model: Instglow, channels: Tensor) -> Tensor:
