@@ -74,7 +74,7 @@ def write_song(path: Path, n_minutes: int) -> None:
             file.write(minute)
 
 
-def all_tiles(http: httpx.Client, song: str, about: dict[str, dict[str, int]]) -> dict[str, object]:
+def all_tiles(http: httpx.Client, song: str, about: dict[str, dict[str, float]]) -> dict[str, object]:
     """Ask for every tile, and hold the number of bins and the clicks against what was uploaded."""
     document = http.get(f"/api/sounds/{song}").json()
     waits, n_bytes, n_tiles = [], 0, 0
@@ -84,7 +84,7 @@ def all_tiles(http: httpx.Client, song: str, about: dict[str, dict[str, int]]) -
     ):
         for level in document[what]:
             n_heard = 0
-            for tile in range(-(-level["count"] // per_tile)):
+            for tile in range(-(-level["count"] // int(per_tile))):
                 began = time.perf_counter()
                 answer = http.get(f"/api/sounds/{song}/{what}/{level['level']}/{tile}").raise_for_status()
                 waits.append(time.perf_counter() - began)

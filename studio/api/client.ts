@@ -44,8 +44,9 @@ async function messageOf(response: Response): Promise<string> {
   return `The server answered ${response.status}: try again, or look at its log.`;
 }
 
+/** Begin with a capital, unless that would change the name of a file. */
 function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return /^[a-z]+ /.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
 
 async function json<T>(path: string, init?: RequestInit): Promise<T> {

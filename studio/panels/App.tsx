@@ -6,7 +6,7 @@ import { openSession } from "./session.ts";
 import { announcement, duration, helpOpen, sending, sessions, songId } from "./desk.ts";
 import { GuidePanel } from "./GuidePanel.tsx";
 import { KEYS } from "./keyboard.ts";
-import { DropZone, IconButton, Problem } from "./parts.tsx";
+import { DropZone, IconButton, Problem, SessionWords } from "./parts.tsx";
 import { PickFiles } from "./SongHeader.tsx";
 import { Timeline } from "./Timeline.tsx";
 import { TopBar } from "./TopBar.tsx";
@@ -63,7 +63,7 @@ function Welcome() {
             {sessions.value.slice(0, 6).map((one) => (
               <li key={one.id}>
                 <button class="plain" onClick={() => void openSession(one.id)}>
-                  {one.title || "Untitled"}
+                  <SessionWords session={one} />
                 </button>
               </li>
             ))}

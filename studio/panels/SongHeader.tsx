@@ -106,6 +106,8 @@ function SongList() {
 /** A button that asks for files. */
 export function PickFiles(props: {
   label: string;
+  /** What the files are for, where the label alone does not say. */
+  purpose?: string;
   accept?: string;
   onPick: (files: File[]) => void;
   strong?: boolean;
@@ -131,6 +133,7 @@ export function PickFiles(props: {
         type="file"
         multiple
         class="hidden-input"
+        aria-label={props.purpose ? `${props.purpose}: ${props.label}` : undefined}
         accept={props.accept ?? "audio/*,video/*,.flac,.ogg,.opus,.aiff,.zip"}
         onChange={pick}
       />
@@ -141,7 +144,7 @@ export function PickFiles(props: {
 /** Buttons for the region that is chosen, and how long it is. */
 export function RegionWords() {
   const one = region.value;
-  if (!one) return <span class="faint">Drag on the song to choose a region</span>;
+  if (!one) return <span class="faint">{duration.value > 0 && "Drag on the song to choose a region"}</span>;
   return (
     <span class="region-words">
       {clock(one.start, 2)}–{clock(one.stop, 2)}{" "}

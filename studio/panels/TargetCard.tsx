@@ -110,13 +110,19 @@ function Examples({ target: one }: { target: Target | null }) {
         <span class="grow">{words}</span>
         <button
           class="chip"
+          aria-label={`${words}: + region`}
           disabled={!region.value}
           onClick={() => exampleFromRegion(name)}
           title={name === "positive" ? "The region (Y)" : "The region (N)"}
         >
           + region
         </button>
-        <PickFiles label="+ file" accept="audio/*,video/*,.flac,.ogg" onPick={(picked) => void add(picked, name)} />
+        <PickFiles
+          label="+ file"
+          purpose={words}
+          accept="audio/*,video/*,.flac,.ogg"
+          onPick={(picked) => void add(picked, name)}
+        />
       </div>
       <RecordingList
         recordings={one?.[name] ?? []}

@@ -21,7 +21,7 @@ import {
   themeChoice,
   view,
 } from "./desk.ts";
-import { Icon, IconButton, Problem } from "./parts.tsx";
+import { Icon, IconButton, Problem, SessionWords } from "./parts.tsx";
 import { seek, togglePlay } from "./playback.ts";
 import { PickFiles, RegionWords } from "./SongHeader.tsx";
 
@@ -171,7 +171,7 @@ function SessionMenu() {
                       void openSession(one.id);
                     }}
                   >
-                    {one.title || "Untitled"}
+                    <SessionWords session={one} />
                   </button>
                   <IconButton
                     icon="close"

@@ -1,6 +1,7 @@
 /** Small parts that panels share. */
 
 import type { ComponentChildren } from "preact";
+import type { SessionSummary } from "../api/types.ts";
 import { problems, settle } from "./desk.ts";
 
 const PATHS: Record<string, string> = {
@@ -74,6 +75,16 @@ export function Problem({ place }: { place: string }) {
       <span>{text}</span>
       <IconButton label="Dismiss" icon="close" onClick={() => settle(place)} />
     </div>
+  );
+}
+
+/** What a session is called, and when it was used: several may be called the same. */
+export function SessionWords({ session }: { session: SessionSummary }) {
+  const used = new Date(1000 * session.used).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return (
+    <>
+      {session.title || "Untitled"} <span class="faint small">{used}</span>
+    </>
   );
 }
 
