@@ -168,7 +168,8 @@ class AudioWriter:
                 )
             self._low, self._high = min(self._low, low), max(self._high, high)
             if self._insist and not self._fits():
-                raise AudioWriteError(self._too_loud() + ": allow a float WAV, or lower the level of the input")
+                cure = "allow a float WAV (leave --format and --depth out), or lower the level of the input"
+                raise AudioWriteError(f"{self._too_loud()}: {cure}")
             self._spool.write(block)
 
     def close(self) -> WrittenFile:
