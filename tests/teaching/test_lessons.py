@@ -89,5 +89,8 @@ def test_songs_and_scenes_are_made_here_and_again_the_same():
         assert len(once[0]) != len(other[0]) or not torch.equal(once[0][0], other[0][0])
     assert {part.shape for group in songs[0] for part in group} == {(8000,)}
     assert len(songs[0]) == 1
+    assert set(rendered[0].parts[0]) <= {"vocals", "drums", "bass"}
+    left = rendered[0].without(rendered[0].parts[0][0])
+    assert len(left.songs[0]) == len(songs[0][0]) - 1
     assert len(scenes[0]) == 2
     assert len(done) == 6

@@ -3,7 +3,7 @@
 import torch
 
 from unbraid.teaching.lessons import Lesson, Material, Scenery
-from unbraid.teaching.tuning import Pulse, TeachSettings, Verdict, judge, n_beats, tune
+from unbraid.teaching.tuning import Pulse, TeachSettings, Verdict, judge, n_beats, nearest, tune
 
 SETTINGS = TeachSettings(steps=30, check_every=5, learning_rate=0.05, p_absent=0.0)
 N = 800
@@ -66,6 +66,12 @@ def test_what_is_better_on_average_only_by_chance_is_not_kept():
     assert not Verdict((-3.0, 2.0, 2.0, 2.0), 0.0).beats(before)
     assert Verdict((0.8, 0.9, 0.7, 0.8), 0.0).beats(before)
     assert not before.beats(before)
+
+
+def test_the_nearest_vector_gives_the_sound_alone_back_best():
+    vectors = {"half": torch.tensor([0.5, 0.0]), "right": torch.tensor([0.9, 0.0]), "silent": torch.tensor([0.0, 0.0])}
+    assert nearest(scale, vectors, [sound(1, 3 * N), sound(2, N // 2)], N) == "right"
+    assert nearest(scale, {}, [sound()], N) is None
 
 
 def test_where_nothing_gets_better_the_start_is_kept():

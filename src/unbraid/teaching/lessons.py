@@ -79,10 +79,26 @@ class Scenery:
     Attributes:
         songs: parts of songs; each group plays together.
         scenes: single sounds: effects and ambiences.
+        parts: what the parts of each song are called; empty where nobody asks.
     """
 
     songs: tuple[Sounds, ...]
     scenes: tuple[Sounds, ...]
+    parts: tuple[tuple[str, ...], ...] = ()
+
+    def without(self, part: str) -> Scenery:
+        """Return the same with this part of each song left out; a song of this part alone stays.
+
+        Example:
+            >>> song = (torch.zeros(4), torch.ones(4))
+            >>> len(Scenery((song,), (), (("drums", "bass"),)).without("drums").songs[0])
+            1
+        """
+        songs = [
+            tuple(sound for sound, name in zip(song, names, strict=True) if name != part) or song
+            for song, names in zip(self.songs, self.parts, strict=True)
+        ]
+        return Scenery(tuple(songs), self.scenes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +136,7 @@ def render_scenery(
     for index in range(n_pairs(n_songs)):
         scenes += _render_scenes(SEED_STEP * seed + SEED_STEP // 10 * index, duration, sample_rate)
         done()
-    return Scenery(tuple(songs), tuple(scenes))
+    return Scenery(tuple(tuple(song.values()) for song in songs), tuple(scenes), tuple(tuple(song) for song in songs))
 
 
 def n_pairs(n_songs: int) -> int:
@@ -128,10 +144,10 @@ def n_pairs(n_songs: int) -> int:
     return -(-n_songs // 2)
 
 
-def _render_song(number: int, duration: float, sample_rate: int) -> Sounds:
+def _render_song(number: int, duration: float, sample_rate: int) -> dict[str, Tensor]:
     track = render_track(draw_track(number, duration=duration))
     names = [name for name in track.categories if name != "other"] or track.categories
-    return tuple(_at_rate(torch.from_numpy(track.category(name).mean(axis=0)), sample_rate) for name in names)
+    return {name: _at_rate(torch.from_numpy(track.category(name).mean(axis=0)), sample_rate) for name in names}
 
 
 def _render_scenes(number: int, duration: float, sample_rate: int) -> list[Sounds]:

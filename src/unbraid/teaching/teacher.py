@@ -25,12 +25,13 @@ from unbraid.models.separator import Separator
 from unbraid.models.tuss import Tuss
 from unbraid.teaching.lessons import Lesson, Material, Scenery, draw_lesson, make_lesson, n_pairs, render_scenery
 from unbraid.teaching.library import check_name
-from unbraid.teaching.tuning import DEFAULTS, Ask, Pulse, TeachSettings, Tuned, n_beats, tune
+from unbraid.teaching.tuning import DEFAULTS, Ask, Pulse, TeachSettings, Tuned, n_beats, nearest, tune
 from unbraid.zoo import ZOO
 
 SHORTEST = 0.1  # seconds of an example
 SPREAD = 4  # times as long as a mixture
 MEAN = "mean"
+STEMS = ("vocals", "drums", "bass", "other")
 
 
 class Sceneries(NamedTuple):
@@ -229,7 +230,11 @@ def _tune(
 ) -> Tuned:
     n_samples = round(settings.seconds * sample_rate)
     positive, negative = ([_mono(one, sample_rate) for one in side] for side in examples.recordings)
-    lessons, held_out = (Material(tuple(positive), one, tuple((sound,) for sound in negative)) for one in scenery)
+    kin = nearest(ask, {part: starts[part] for part in STEMS if part in starts}, positive, n_samples)
+    lessons, held_out = (
+        Material(tuple(positive), one.without(kin) if kin else one, tuple((sound,) for sound in negative))
+        for one in scenery
+    )
     checks = _checks(held_out, n_samples, settings)
     return tune(ask, starts, lessons, checks, n_samples=n_samples, settings=settings, pulse=pulse)
 

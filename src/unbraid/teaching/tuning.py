@@ -17,11 +17,12 @@ from torch import Tensor
 from unbraid.datasets.dice import Dice
 from unbraid.errors import Cancelled, SettingsError
 from unbraid.models.losses import presence_loss, prompted_loss, si_sdr
-from unbraid.teaching.lessons import Lesson, LessonDraw, Material, draw_lesson, make_lesson
+from unbraid.teaching.lessons import Lesson, LessonDraw, Material, draw_lesson, make_lesson, unit
 
 PRESENCE_WEIGHT = 2.0
 P_ALONE = 0.1
 N_FINALISTS = 2
+LEVEL = 0.1
 FIRST_ROUND = 4  # every so many-th of the mixtures for comparison
 
 Ask = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
@@ -138,6 +139,27 @@ class Pulse:
             self.progress(min(1.0, self.n_done / self.n_parts))
         if self.cancel is not None and self.cancel():
             raise Cancelled("stopped before the label was learned, as asked")
+
+
+def nearest(ask: Ask, vectors: Mapping[str, Tensor], sounds: Sequence[Tensor], n_samples: int) -> str | None:
+    """Return which vector gives sounds ``[N]`` back best that sound alone; None of no vectors.
+
+    What is like a sound must not play beside it in lessons: a network that is told to leave drums out learns to leave
+    out the drums that it is taught. The loudest piece of each sound is asked for.
+    """
+    pieces = [_loudest(sound, n_samples) for sound in sounds]
+    lessons = [Lesson(piece[None], piece[None]) for piece in pieces]
+    losses = {name: judge(ask, vector, lessons).loss for name, vector in vectors.items()}
+    return min(losses, key=losses.__getitem__, default=None)
+
+
+def _loudest(sound: Tensor, n_samples: int) -> Tensor:
+    hop = max(1, n_samples // 2)
+    starts = range(0, max(1, len(sound) - n_samples + 1), hop)
+    return (
+        unit(max((sound[start : start + n_samples] for start in starts), key=lambda one: float(one.square().sum())))
+        * LEVEL
+    )
 
 
 def n_beats(n_starts: int, settings: TeachSettings) -> int:
