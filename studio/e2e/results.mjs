@@ -123,11 +123,10 @@ async function muchPaint({ page, url, kept }) {
     [0.1, 0.8],
     [0.2, 0.8],
   ]);
-  const first = await until("the first stroke is kept", async () => {
-    const text = await stored();
-    return text.length > "{}".length && text;
+  const [target, [stroke]] = await until("the first stroke is kept", async () => {
+    const wanted = (await session(page, url)).page.desks[song]?.draft.targets.at(-1)?.id;
+    return Object.entries(JSON.parse((await stored()) || "{}")).find(([id]) => id === wanted);
   });
-  const [[target, [stroke]]] = Object.entries(JSON.parse(first));
   const steps = [
     stroke.steps[0],
     stroke.steps[1],

@@ -103,7 +103,7 @@ export function Tools() {
           </>
         )}
         {history && (history.canUndo || history.canRedo) && (
-          <div class="row">
+          <div class="row wrap">
             <IconButton
               icon="undo"
               label="Undo paint"
