@@ -15,7 +15,6 @@ from unbraid.guides.mask_grid import frames_of
 from unbraid.models.guidesep import PRESETS, Guidesep
 from unbraid.models.guidesep_network import GuidesepConfig
 from unbraid.models.guidesep_pointers import track_noise
-from unbraid.models.guidesep_presence import N_EVIDENCE, evidence, judge, likeness
 from unbraid.models.separator import Sampling
 from unbraid.separation import Settings, separate
 
@@ -203,53 +202,34 @@ def test_a_network_that_predicts_masks_draws_nothing():
             model.sample_with(condition, sampling)
 
 
-def test_likeness_tells_what_is_there_from_what_is_made_up():
-    source = torch.Generator().manual_seed(0)
-
-    def draw(n_bins):
-        sound = torch.zeros(1, 256, 100, dtype=torch.complex64)
-        rows = torch.randperm(256, generator=source)[:n_bins]
-        sound[:, rows] = torch.randn(1, n_bins, 100, dtype=torch.complex64, generator=source)
-        return sound
-
-    target, rest, other = draw(20), draw(20), draw(20)
-    mixture = target + rest
-    assert float(likeness(target, mixture)) > 0.9
-    assert float(likeness(other, mixture)) < 0.3
-    assert float(likeness(torch.zeros_like(target), mixture)) == 0
+MELODY, MASK = (0.0, 0.0, 0.0, 0.0, 2.0), (0.0, 0.0, 0.0, -1.0)
 
 
-def test_evidence_grows_with_what_goes_along():
-    source = torch.Generator().manual_seed(0)
-    target = torch.zeros(1, 256, 50, dtype=torch.complex64)
-    target[:, 20:30] = torch.randn(1, 10, 50, dtype=torch.complex64, generator=source)
-    rest = torch.randn(1, 256, 50, dtype=torch.complex64, generator=source)
-    other = target.roll(100, dims=1)
-    along = evidence(target, target + rest, mimicry=target, positive=None)
-    apart = evidence(0.01 * target, target + rest, mimicry=other, positive=None)
-    assert along.shape == (1, N_EVIDENCE)
-    assert float(along[0, 2]) > 0.99
-    assert float(apart[0, 2]) < 0.1
-    assert float(along[0, 1]) - float(apart[0, 1]) > 2
-    painted = torch.zeros(1, 80, 40)
-    painted[:, 5:20] = 1
-    assert bool(evidence(target, target + rest, mimicry=None, positive=painted).isfinite().all())
-    assert bool(evidence(0 * target, 0 * rest, mimicry=None, positive=None).isfinite().all())
-
-
-@pytest.mark.parametrize("guides", [[hum(0.6)], [Mask(mask(0.6))], [Mask(negative=mask(0.6))]])
+@pytest.mark.parametrize(
+    ("guides", "logit"),
+    [([hum(0.6)], 2.0), ([Mask(mask(0.6, low=40))], -1.0), ([hum(0.6), Mask(mask(0.6, low=40))], 0.5)],
+)
 @pytest.mark.parametrize("preset", ["guidesep-debug", "guidesep-mask-debug"])
-def test_fitted_presence_depends_on_the_guide(preset, guides):
-    torch.manual_seed(0)
-    weights = ((0.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0, -1.0))
-    model = Guidesep(replace(PRESETS[preset], presence=weights)).eval()
-    torch.nn.init.normal_(model.network.last.weight, std=0.1)
+def test_fitted_presence_depends_on_the_guides(preset, guides, logit):
+    model = Guidesep(replace(PRESETS[preset], presence=(MELODY, MASK))).eval()
     presence = model(noise(1, 1, 20000), point(Target("a", guides), model=model)).presence
-    expected = torch.tensor(1.0 if isinstance(guides[0], Mimicry) else -1.0).sigmoid()
-    torch.testing.assert_close(presence[0, 0], expected)
-    assert judge(torch.ones(1, 3), ((1.0, 1.0, 1.0, 0.0), ()), has_mimicry=True) > 0.95
+    torch.testing.assert_close(presence[0, 0], torch.tensor(logit).sigmoid())
+
+
+def test_a_negative_mask_says_nothing_of_what_sounds():
+    target = Target("a", [Mask(negative=mask(0.6))])
+    plain, fitted = make(), make()
+    fitted.config = replace(fitted.config, presence=(MELODY, MASK))
+    answers = [model(noise(1, 1, 20000), point(target, model=model)).presence for model in (plain, fitted)]
+    assert torch.equal(*answers)
+    assert 0 < float(answers[0]) < 1
 
 
 def test_the_config_survives_a_file():
-    config = replace(PRESETS["guidesep-small"], presence=((1.0, 2.0, 3.0, 4.0), (0.0, 0.0, 0.0, 1.0)), n_evaluations=3)
+    config = replace(PRESETS["guidesep-small"], presence=(MELODY, MASK), n_evaluations=3)
     assert GuidesepConfig.from_dict(json.loads(json.dumps(asdict(config)))) == config
+
+
+def test_weights_for_what_presence_was_judged_by_before_do_not_count():
+    values = asdict(PRESETS["guidesep-small"]) | {"presence": [[1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0]]}
+    assert GuidesepConfig.from_dict(json.loads(json.dumps(values))) == PRESETS["guidesep-small"]

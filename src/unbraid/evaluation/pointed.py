@@ -30,7 +30,7 @@ from unbraid.guides.kinds import Label, Target
 from unbraid.guides.mask_grid import SAMPLE_RATE
 from unbraid.models.diffusion import Solver
 from unbraid.models.guidesep import PUBLISHED_SOLVER, Guidesep
-from unbraid.models.guidesep_presence import evidence, judge, likeness
+from unbraid.models.guidesep_presence import likeness
 from unbraid.separation import Settings
 
 PROTOCOL = "pointed"
@@ -211,13 +211,9 @@ def draw(
 
 def presence_of(model: Guidesep, estimate: Tensor, mixture: Tensor, guides: Guides) -> float:
     """Return how sure the model is that the target sounds, 0..1, from an estimate ``[N]`` and the mixture ``[N]``."""
-    if not model.config.presence:
-        return likeness_of(model, estimate, mixture)
-    drawn, heard = (model.transform(one[None].to(model.device)) for one in (estimate, mixture))
-    mimicry, positive = (None if one is None else one[None].to(model.device) for one in guides.parts[:2])
-    told = None if mimicry is None else model.transform(mimicry)
-    found = evidence(drawn, heard, mimicry=told, positive=positive)
-    return float(judge(found, model.config.presence, has_mimicry=told is not None))
+    heard, *guided = (None if one is None else one[None].to(model.device) for one in (mixture, *guides.parts[:2]))
+    presence = model.tell_presence(heard, mimicry=guided[0], positive=guided[1])
+    return likeness_of(model, estimate, mixture) if presence is None else float(presence)
 
 
 def likeness_of(model: Guidesep, estimate: Tensor, mixture: Tensor) -> float:

@@ -154,7 +154,7 @@ def align(mimicry: Melody, mixture: Melody, *, least_common: float = 0.5, any_ke
         >>> round(align(hum, song).offset, 1)
         3.0
     """
-    wanted = _sharpened(mimicry)
+    wanted = sharpened(mimicry)
     n_wanted, n_mixture = len(wanted), len(mixture.salience)
     if not n_wanted or not n_mixture or not wanted.any() or not mixture.is_heard.any():
         return None
@@ -227,7 +227,7 @@ class _Listener:
             self.pending = self.pending[n_frames * _HOP :].copy()
 
 
-def _contrasted(melody: Melody, start: int, stop: int) -> Floats:
+def contrasted(melody: Melody, start: int, stop: int) -> Floats:
     """Return frames whose salience stands out from the octave around it, each of length 1 or, unheard, 0."""
     salience = melody.salience[start:stop].float().numpy()
     half = _OCTAVE // 2
@@ -239,21 +239,21 @@ def _contrasted(melody: Melody, start: int, stop: int) -> Floats:
     return above
 
 
-def _sharpened(mimicry: Melody) -> Floats:
+def sharpened(mimicry: Melody) -> Floats:
     """Return frames ``[T, P]`` of length 1 in which the strongest pitches outweigh the others."""
-    power = np.square(_contrasted(mimicry, 0, len(mimicry.salience)))
+    power = np.square(contrasted(mimicry, 0, len(mimicry.salience)))
     result: Floats = power / (np.linalg.norm(power, axis=1, keepdims=True) + 1e-6)
     return result
 
 
-def _news(mixture: Melody, start: int, stop: int) -> Floats:
+def news(mixture: Melody, start: int, stop: int) -> Floats:
     """Return frames of the mixture without what sounds all the time around them; silence outside of it."""
     n_frames = len(mixture.salience)
     first, last = max(0, start - _MEMORY), min(n_frames, stop + _MEMORY)
     result = np.zeros((stop - start, N_PITCHES), np.float32)
     if first >= last:
         return result
-    frames = _contrasted(mixture, first, last)
+    frames = contrasted(mixture, first, last)
     sums = np.concatenate([np.zeros((1, N_PITCHES)), np.cumsum(frames, axis=0, dtype=np.float64)])
     at = np.arange(max(start, 0), min(stop, n_frames)) - first
     low, high = np.maximum(at - _MEMORY, 0), np.minimum(at + _MEMORY + 1, len(frames))
@@ -273,7 +273,7 @@ def _agreement(wanted: Floats, mixture: Melody, shifts: list[int]) -> Floats:
     for first in range(0, n_places, step):
         n_here = min(step, n_places - first)
         start = first - (n_wanted - 1)
-        there = np.fft.rfft(_news(mixture, start, start + n_here + n_wanted - 1).T, n_fft).astype(np.complex64)
+        there = np.fft.rfft(news(mixture, start, start + n_here + n_wanted - 1).T, n_fft).astype(np.complex64)
         for row, shift in enumerate(shifts):
             low, high = max(0, -shift), min(N_PITCHES, N_PITCHES - shift)
             product = np.einsum("pk,pk->k", looked_for[low:high], there[low + shift : high + shift])
@@ -292,7 +292,7 @@ def _summit(values: Floats, at: int) -> float:
 
 def _likeness(wanted: Floats, mixture: Melody, place: int, shift: int) -> float:
     """Return the cosine between the mimicry and the frames of the mixture that it covers, 0 if negative."""
-    there = _news(mixture, place, place + len(wanted))
+    there = news(mixture, place, place + len(wanted))
     inside = slice(max(0, -place), max(0, len(mixture.salience) - place))
     low, high = max(0, -shift), min(N_PITCHES, N_PITCHES - shift)
     left, right = wanted[inside, low:high], there[inside, low + shift : high + shift]

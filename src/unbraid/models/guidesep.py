@@ -36,7 +36,7 @@ from unbraid.models.guidesep_conditions import (
 )
 from unbraid.models.guidesep_network import FULL_BAND_RATE, GuidesepConfig, TwinShape, TwinUnet
 from unbraid.models.guidesep_pointers import GuidesepCondition, point
-from unbraid.models.guidesep_presence import evidence, judge, likeness
+from unbraid.models.guidesep_presence import judge, likeness, mask_evidence, melody_evidence
 from unbraid.models.layers.full_band import full_band
 from unbraid.models.separator import Condition, Estimates, Sampling, Separator
 
@@ -111,7 +111,7 @@ class Guidesep(Separator):
         """Separate windows ``[B, C, N]`` into ``[B, S, C, N]``.
 
         Of several draws the one is taken that is found again best in the mixture (`likeness`), from 0 to 1. That is
-        its presence, too, unless weights were fitted that judge it by more (`guidesep_presence.evidence`).
+        its presence, too, unless weights were fitted that judge it by what points at it (`tell_presence`).
         """
         assert isinstance(condition, GuidesepCondition)
         n_samples = mixture.shape[-1]
@@ -149,16 +149,28 @@ class Guidesep(Separator):
             drawn = match_level(estimate=drawn, mixture=mixture)
         if told.reach is not None:
             drawn = drawn * told.reach.to(drawn.device)
-        spectra = [self.transform(one) for one in drawn]
-        scores = torch.stack([likeness(one, spectrogram) for one in spectra])  # [D, B]
+        scores = torch.stack([likeness(self.transform(one), spectrogram) for one in drawn])  # [D, B]
         best = scores.argmax(dim=0)
         windows = torch.arange(n_windows, device=best.device)
-        estimate = drawn[best, windows]
+        presence = self.tell_presence(mixture, mimicry=sides[0], positive=sides[1])
+        return drawn[best, windows], scores[best, windows] if presence is None else presence
+
+    def tell_presence(self, mixture: Tensor, *, mimicry: Tensor | None, positive: Tensor | None) -> Tensor | None:
+        """Tell how sure it is that a target sounds ``[B]``; None if weights were not fitted, or nothing points at it.
+
+        Args:
+            mixture: ``[B, N]`` at the network's rate.
+            mimicry: of the same shape, or None.
+            positive: mask ``[B, K, T]``, or None.
+        """
         if not self.config.presence:
-            return estimate, scores[best, windows]
-        heard = None if sides[0] is None else self.transform(sides[0])
-        found = evidence(torch.stack(spectra)[best, windows], spectrogram, mimicry=heard, positive=sides[1])
-        return estimate, judge(found, self.config.presence, has_mimicry=heard is not None)
+            return None
+        found = [
+            None if mimicry is None else melody_evidence(mimicry, mixture),
+            None if positive is None else mask_evidence(positive, mixture),
+        ]
+        told = [pair for pair in zip(found, self.config.presence, strict=True) if pair[0] is not None]
+        return judge(*zip(*told, strict=True)) if told else None
 
     def _mask(self, mixture: Tensor, given: Given) -> Tensor:
         """Return what the predicted masks leave of mixtures ``[B, n]``."""

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from unbraid.errors import ModelError
 from unbraid.models.diffusion import NoiseConfig
+from unbraid.models.guidesep_presence import N_MASK, N_MELODY
 from unbraid.models.layers.resnet import STEM_KERNELS, GlobalAttention, NoiseEmbedding, ResidualBlock, Stem
 
 SKIP_SCALE = 2**-0.5
@@ -135,7 +136,7 @@ class GuidesepConfig:
         exponent: of compressed magnitudes.
         scale: of compressed magnitudes.
         n_evaluations: of the network for one draw, unless another number is asked for.
-        presence: weights of what speaks for a target, with a mimicry and with masks alone; fitted, or empty.
+        presence: weights of what a mimicry and a positive mask tell of it (`guidesep_presence`); fitted, or empty.
 
     Raises:
         ModelError: if values contradict each other.
@@ -196,6 +197,8 @@ class GuidesepConfig:
         try:
             noise = values["noise"] and NoiseConfig(**values["noise"])
             presence = tuple(tuple(row) for row in values.get("presence", ()))
+            if tuple(map(len, presence)) != (N_MELODY + 1, N_MASK + 1):
+                presence = ()  # none, or fitted to what presence was judged by in older files
             network = TwinShape.from_dict(values["network"])
             return cls(**{**values, "network": network, "noise": noise, "presence": presence})
         except (KeyError, TypeError, ValueError) as error:
