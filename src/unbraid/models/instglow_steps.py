@@ -123,7 +123,8 @@ class Lbfgs:
 
 def dot(one: Tensor, other: Tensor) -> Tensor:
     """Return the products ``[1, B, 1, 1]`` of windows of ``[S, B, C, T]``."""
-    return torch.linalg.vecdot(one.flatten(2), other.flatten(2)).sum(dim=0)[None, :, None, None]
+    products: Tensor = torch.linalg.vecdot(one.flatten(2), other.flatten(2)).sum(dim=0)
+    return products[None, :, None, None]
 
 
 def size(values: Tensor) -> Tensor:
