@@ -32,7 +32,7 @@ from unbraid.datasets.track import Samples, Source, SourcePool
 from unbraid.datasets.training_set import TrainingSet
 from unbraid.evaluation.records import provenance
 from unbraid.models.tuss import PRESETS, Tuss
-from unbraid.training.allocator import keep_freed_memory
+from unbraid.allocator import keep_freed_memory
 from unbraid.training.recipe import Recipe
 from unbraid.training.tuss_step import TussStep
 

@@ -18,6 +18,14 @@ def hears_interrupts():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture(autouse=True)
+def malloc(monkeypatch):
+    """Leave malloc as it is: what commands ask of it would hold for all tests that follow in this process."""
+    asked = []
+    monkeypatch.setattr("unbraid.allocator.keep_freed_memory", lambda: asked.append(True))
+    return asked
+
+
 @pytest.fixture(scope="session")
 def debug_weights(tmp_path_factory):
     """A weights file of the smallest network, with random weights."""

@@ -9,6 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "unbraid"
 
 FLOORS = {
+    "allocator": 0,
     "audio": 0,
     "library": 0,
     "hub": 0,

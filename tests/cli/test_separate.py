@@ -57,6 +57,11 @@ def lines(result):
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
+def test_freed_memory_is_kept_for_the_next_window(separate, malloc):
+    assert separate("song.wav").exit_code == 0
+    assert malloc == [True]
+
+
 def test_stems_residual_and_manifest_lie_in_a_folder_of_the_tracks_name(separate):
     result = separate("song.wav")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")

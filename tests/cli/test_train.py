@@ -32,14 +32,6 @@ recipe = Recipe(
 """
 
 
-@pytest.fixture(autouse=True)
-def allocator(monkeypatch):
-    """What `unbraid train` asks of malloc would hold for the tests that follow."""
-    asked = []
-    monkeypatch.setattr("unbraid.training.allocator.keep_freed_memory", lambda: asked.append(True))
-    return asked
-
-
 @pytest.fixture
 def recipe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -54,10 +46,10 @@ def call(*arguments):
     return CliRunner().invoke(app, [str(one) for one in arguments])
 
 
-def test_a_run_lands_in_its_folder_and_says_its_rate(recipe, allocator):
+def test_a_run_lands_in_its_folder_and_says_its_rate(recipe, malloc):
     result = call(recipe, "--device", "cpu")
     assert result.exit_code == 0, result.output
-    assert allocator == [True]
+    assert malloc == [True]
     *validations, last = result.stdout.splitlines()
     assert validations == [
         "epoch 0  step 3  val/loss 1.5  val/si_sdr_improvement 2.5",

@@ -245,11 +245,13 @@ def _prepare(
         ModelError: if there is no such model, or its weights are damaged.
         UsageError: if there is no such device.
     """
+    from unbraid.allocator import keep_freed_memory
     from unbraid.guides.kinds import spell_targets
     from unbraid.guides.on_clock import guide_files, read_guides
     from unbraid.teaching import learned_by
     from unbraid.zoo import default_model
 
+    keep_freed_memory()
     asked = spell_targets(request)
     name = options.model_name or taught_model(taught) or learned_by(asked) or default_model(asked)
     told = f"{name} ({', '.join(loading.priors)})" if loading.priors else name

@@ -44,7 +44,7 @@ def train(  # noqa: PLR0913 - one parameter per option
     """Train a model from a recipe; Ctrl-C, SIGTERM and --minutes stop it cleanly, --resume continues it."""
     from rich.console import Console
 
-    from unbraid.training.allocator import keep_freed_memory
+    from unbraid.allocator import keep_freed_memory
     from unbraid.training.loop import Place, check_folder
     from unbraid.training.loop import train as run
     from unbraid.training.recipe import load_recipe

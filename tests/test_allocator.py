@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only 
 
 FAULTS = """
 import resource, sys
-from unbraid.training.allocator import keep_freed_memory
+from unbraid.allocator import keep_freed_memory
 changed = keep_freed_memory() if "keep" in sys.argv else None
 b"x" * (64 << 20)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -1,4 +1,4 @@
-"""How the C library gets its memory: a step of training frees what the next one asks for again, by the gigabyte."""
+"""How the C library gets its memory: a step of training, or a window of a song, frees what the next one asks for."""
 
 from __future__ import annotations
 
