@@ -27,12 +27,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unbraid.allocator import keep_freed_memory
 from unbraid.datasets.draws import MixSettings
 from unbraid.datasets.track import Samples, Source, SourcePool
 from unbraid.datasets.training_set import TrainingSet
 from unbraid.evaluation.records import provenance
 from unbraid.models.tuss import PRESETS, Tuss
-from unbraid.allocator import keep_freed_memory
 from unbraid.training.recipe import Recipe
 from unbraid.training.tuss_step import TussStep
 
