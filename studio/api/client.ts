@@ -54,7 +54,14 @@ async function json<T>(path: string, init?: RequestInit): Promise<T> {
 }
 
 function sent(method: string, body: unknown): RequestInit {
-  return { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  return kept(method, "application/json", JSON.stringify(body));
+}
+
+const KEPT_ALIVE = 50_000; // letters: browsers let 64 KiB go on when the page is closed
+
+/** A body that arrives although the page is closed meanwhile, if it is short. */
+function kept(method: string, type: string, body: string): RequestInit {
+  return { method, headers: { "Content-Type": type }, body, keepalive: body.length < KEPT_ALIVE };
 }
 
 export const getAbout = () => json<About>("/api/about");
@@ -79,11 +86,7 @@ export const getFileContent = async (id: string) => (await answered(contentAddre
 /** What was painted on a song, as it was kept; empty if nothing was. */
 export const getPaint = async (song: string) => (await answered(`/api/files/${song}/paint`)).text();
 export const putPaint = (song: string, text: string) =>
-  answered(`/api/files/${song}/paint`, {
-    method: "PUT",
-    headers: { "Content-Type": "application/octet-stream" },
-    body: text,
-  });
+  answered(`/api/files/${song}/paint`, kept("PUT", "application/octet-stream", text));
 
 export const createTake = (session: string, request: TakeRequest) =>
   json<TakeInfo>(`/api/sessions/${session}/takes`, sent("POST", request));

@@ -124,8 +124,10 @@ async function muchPaint({ page, url, kept }) {
     [0.2, 0.8],
   ]);
   const [target, [stroke]] = await until("the first stroke is kept", async () => {
-    const wanted = (await session(page, url)).page.desks[song]?.draft.targets.at(-1)?.id;
-    return Object.entries(JSON.parse((await stored()) || "{}")).find(([id]) => id === wanted);
+    const all = Object.entries(JSON.parse((await stored()) || "{}"));
+    const { targets } = (await session(page, url)).page.desks[song].draft;
+    const known = targets.filter((one) => one.painted).map((one) => one.id);
+    return all.find(([id, [first]]) => known.includes(id) && first.kind === "brush");
   });
   const steps = [
     stroke.steps[0],
@@ -135,12 +137,12 @@ async function muchPaint({ page, url, kept }) {
   const one = { ...stroke, radiusColumns: 3, radiusRows: 2, steps };
   const many = { [target]: [stroke, ...Array(Math.ceil(2e6 / JSON.stringify(one).length)).fill(one)] };
   await page.request.put(address, { data: Buffer.from(JSON.stringify(many)) });
-  const before = await page.locator(".positive-words").textContent();
+  const shares = page.locator("section[aria-label='Paint'] span.small");
+  const before = await shares.textContent();
   const begun = Date.now();
   await page.reload();
   await until("two megabytes of strokes", async () => {
-    const words = page.locator(".positive-words");
-    return (await words.count()) && (await words.textContent()) !== before;
+    return (await shares.count()) && (await shares.textContent()) !== before;
   });
   console.log(`      two megabytes of strokes are there after ${((Date.now() - begun) / 1000).toFixed(1)} s`);
   await page.keyboard.press("b");

@@ -14,6 +14,7 @@ import {
   about,
   activeTarget,
   announcement,
+  before,
   comparison,
   complain,
   draft,
@@ -180,6 +181,7 @@ export async function separate(what: "region" | "whole" | "both", asked: Draft =
     batch(() => {
       takeTake(made);
       comparison.value = arrived(comparison.value, made.id);
+      before.value = null;
       mixtureHeard.value = false;
       announcement.value = "Separation has begun.";
     });
