@@ -138,4 +138,4 @@ def get_paint(studio: CurrentStudio, file: str) -> Response:
     place = studio.folder.file(studio.store.file(check_id(file, "file")).id) / PAINT
     if not place.is_file():
         return Response(status_code=204)
-    return FileResponse(place, media_type="application/octet-stream")
+    return Response(place.read_bytes(), media_type="application/octet-stream")  # whole: it may be replaced meanwhile
