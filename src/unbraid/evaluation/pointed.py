@@ -211,8 +211,8 @@ def draw(
 
 def presence_of(model: Guidesep, estimate: Tensor, mixture: Tensor, guides: Guides) -> float:
     """Return how sure the model is that the target sounds, 0..1, from an estimate ``[N]`` and the mixture ``[N]``."""
-    heard, *guided = (None if one is None else one[None].to(model.device) for one in (mixture, *guides.parts[:2]))
-    presence = model.tell_presence(heard, mimicry=guided[0], positive=guided[1])
+    mimicry, positive = (None if one is None else one[None].to(model.device) for one in guides.parts[:2])
+    presence = model.tell_presence(mixture[None].to(model.device), mimicry=mimicry, positive=positive)
     return likeness_of(model, estimate, mixture) if presence is None else float(presence)
 
 

@@ -169,14 +169,15 @@ def _correlate(guide: Tensor, heard: Tensor, *, reach: tuple[int, int]) -> Tenso
     """
     size = [n + far for n, far in zip(guide.shape[-2:], reach, strict=True)]
     spectra = torch.fft.rfft2(heard, size) * torch.fft.rfft2(guide, size).conj()
-    sums = torch.fft.irfft2(spectra, size).roll(reach, dims=(-2, -1))
+    sums: Tensor = torch.fft.irfft2(spectra, size).roll(reach, dims=(-2, -1))
     return sums[..., : 2 * reach[0] + 1, : 2 * reach[1] + 1]
 
 
 def _agreement(guide: Tensor, heard: Tensor) -> Tensor:
     """Return the cosine of images ``[B, K, T]`` for every way to move the first one by bands and frames."""
-    lengths = [one.norm(dim=(1, 2)).clamp_min(EVEN)[:, None, None] for one in (guide, heard)]
-    return _correlate(guide, heard, reach=(FAR_BANDS, FAR_FRAMES)) / lengths[0] / lengths[1]
+    lengths = [torch.linalg.vector_norm(one, dim=(1, 2), keepdim=True).clamp_min(EVEN) for one in (guide, heard)]
+    cosine: Tensor = _correlate(guide, heard, reach=(FAR_BANDS, FAR_FRAMES)) / lengths[0] / lengths[1]
+    return cosine
 
 
 def _over_times(agreement: Tensor) -> tuple[Tensor, Tensor]:
