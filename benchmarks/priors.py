@@ -46,7 +46,7 @@ class Way(NamedTuple):
     precision: str = "fp32"
 
 
-MLE, DEFAULT = SEARCHES["mle"], SEARCHES["default"]
+MLE, DEFAULT, CURVATURE = SEARCHES["mle"], SEARCHES["default"], SEARCHES["curvature"]
 ROOTS = replace(MLE, exponent=0.5)
 FAST: dict[str, Any] = {"learning_rate": 0.05, "slowing": 0.0, "n_iterations": 20, "power": 0.5}
 HURRIED = replace(ROOTS, **FAST)
@@ -54,13 +54,15 @@ WAYS: dict[str, Way] = {
     **{name: Way(search) for name, search in SEARCHES.items()},
     "default, bf16": Way(DEFAULT, "bf16"),
     "default, to the end": Way(replace(DEFAULT, tolerance=0.0)),
-    "default, equal steps": Way(replace(DEFAULT, slowing=1.0, n_iterations=60, tolerance=0.0)),
-    "default, memory of 4": Way(replace(DEFAULT, memory=4)),
-    "default, steps of 0.1": Way(replace(DEFAULT, learning_rate=0.1)),
-    "default, exponent 1": Way(replace(DEFAULT, exponent=1.0)),
-    "default, exponent 0.3": Way(replace(DEFAULT, exponent=0.3)),
-    "default, anchored": Way(replace(DEFAULT, anchor=0.5)),
-    "mle, 75 steps by curvature": Way(replace(DEFAULT, slowing=1.0, n_iterations=75, tolerance=0.0, exponent=1.0)),
+    "curvature, bf16": Way(CURVATURE, "bf16"),
+    "curvature, to the end": Way(replace(CURVATURE, tolerance=0.0)),
+    "curvature, equal steps": Way(replace(CURVATURE, slowing=1.0, n_iterations=60, tolerance=0.0)),
+    "curvature, memory of 4": Way(replace(CURVATURE, memory=4)),
+    "curvature, steps of 0.1": Way(replace(CURVATURE, learning_rate=0.1)),
+    "curvature, exponent 1": Way(replace(CURVATURE, exponent=1.0)),
+    "curvature, exponent 0.3": Way(replace(CURVATURE, exponent=0.3)),
+    "curvature, anchored": Way(replace(CURVATURE, anchor=0.5)),
+    "mle, 75 steps by curvature": Way(replace(CURVATURE, slowing=1.0, n_iterations=75, tolerance=0.0, exponent=1.0)),
     "mle, 75 steps of 0.02": Way(replace(MLE, learning_rate=0.02, n_iterations=75)),
     "roots": Way(ROOTS),
     "roots, bf16": Way(ROOTS, "bf16"),

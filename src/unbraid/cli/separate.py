@@ -52,7 +52,8 @@ PriorsOption = Annotated[
 SearchOption = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="How priors search: default, quick, or as published: mle, map, mle-slow, map-latent."
+        metavar="NAME",
+        help="How priors search: default, curvature, quick; as published: mle, map, mle-slow, map-latent.",
     ),
 ]
 TargetOption = Annotated[

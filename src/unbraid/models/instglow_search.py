@@ -404,10 +404,11 @@ def check_priors(priors: Mapping[str, Prior]) -> None:
 
 
 MLE = SearchConfig()
-DEFAULT = replace(MLE, learning_rate=0.05, memory=8, slowing=0.0, n_iterations=40, tolerance=0.008, exponent=0.5)
+CURVATURE = replace(MLE, learning_rate=0.05, memory=8, slowing=0.0, n_iterations=40, tolerance=0.008, exponent=0.5)
 SEARCHES: dict[str, SearchConfig] = {
-    "default": DEFAULT,
-    "quick": replace(DEFAULT, n_iterations=12, tolerance=0.0),
+    "default": replace(MLE, n_iterations=90, tolerance=0.005, exponent=0.5),
+    "curvature": CURVATURE,
+    "quick": replace(CURVATURE, n_iterations=12, tolerance=0.0),
     "mle": MLE,
     "map": replace(MLE, prior_weight=0.001, space="data", spread=0.1),
     "map-latent": replace(MLE, prior_weight=1.0, spread=0.01),  # of the published demonstration
