@@ -15,6 +15,7 @@ async function stems({ page, url, kept, shot }) {
   await until("five lanes", async () => (await page.locator(".wave.lane").count()) === 5);
   kept.music = take;
   await page.waitForTimeout(500);
+  await page.getByLabel("Model").scrollIntoViewIfNeeded();
   await shot("stems-dark");
 }
 
