@@ -52,9 +52,14 @@ export async function until(words, test, patience = 60000) {
   return assert.fail(`${words}: waited ${patience / 1000} s`);
 }
 
+/** What lies at an address; asked again where the server closed an idle connection just as it was used. */
+export function get(page, address) {
+  return page.request.get(address, { maxRetries: 3 });
+}
+
 export async function session(page, url) {
   const id = new URL(page.url()).hash.slice(1);
-  return (await page.request.get(`${url}/api/sessions/${id}`)).json();
+  return (await get(page, `${url}/api/sessions/${id}`)).json();
 }
 
 /** Do what begins a take, and return that take once none of its jobs is under way. */

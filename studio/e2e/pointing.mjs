@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { REGION, SPECTROGRAM, drag, drop, taken, painted, session, until } from "./page.mjs";
+import { REGION, SPECTROGRAM, drag, drop, get, taken, painted, session, until } from "./page.mjs";
 
 const button = (page, name) => page.getByRole("button", { name, exact: true });
 const clock = async (page) => {
@@ -111,7 +111,7 @@ async function taughtLabels({ page, url, files, shot }) {
   assert.equal(take.jobs[0].state, "done");
   await until("lanes of labels", async () => (await page.locator(".wave.lane").count()) === 3);
   await shot("taught");
-  const { command } = await (await page.request.get(`${url}/api/takes/${take.id}/code`)).json();
+  const { command } = await (await get(page, `${url}/api/takes/${take.id}/code`)).json();
   assert.match(command, /--label 'my singer' --label 'at home' --taught 'my singer.unbraid'/);
   await button(page, "Remove my singer").click();
   await button(page, "Remove at home").click();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { REGION, SPECTROGRAM, drag, drop, taken, painted, session, until } from "./page.mjs";
+import { REGION, SPECTROGRAM, drag, drop, get, taken, painted, session, until } from "./page.mjs";
 
 const button = (page, name) => page.getByRole("button", { name, exact: true });
 
@@ -117,7 +117,7 @@ async function again({ page, url, kept, shot }) {
 async function muchPaint({ page, url, kept }) {
   const song = (await session(page, url)).page.song;
   const address = `${url}/api/files/${song}/paint`;
-  const stored = async () => (await page.request.get(address)).text();
+  const stored = async () => (await get(page, address)).text();
   await button(page, "+ another sound").click();
   await page.keyboard.press("b");
   await drag(page, SPECTROGRAM, [
@@ -186,7 +186,7 @@ async function downloads({ page, out, shot }) {
 }
 
 async function stemMp4({ page, url, out }) {
-  const { paths } = await (await page.request.get(`${url}/api/openapi.json`)).json();
+  const { paths } = await (await get(page, `${url}/api/openapi.json`)).json();
   if (!("/api/jobs/{job}/stem-mp4" in paths)) return console.log("      left out: this server has no such route");
   await download(
     page,
@@ -216,7 +216,7 @@ async function reopen({ page, url, out, kept }) {
   const after = await session(page, url);
   assert.notEqual(after.id, before.id);
   assert.equal(after.takes.length, before.takes.length);
-  const paint = await (await page.request.get(`${url}/api/files/${after.page.song}/paint`)).text();
+  const paint = await (await get(page, `${url}/api/files/${after.page.song}/paint`)).text();
   assert.equal(paint.length, kept.paintLength);
   await button(page, "Remove this sound").click();
 }
