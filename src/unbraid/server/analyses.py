@@ -64,7 +64,7 @@ class Analyses:
             if not self._is_closed:
                 self._look(file_id)
         except Exception:
-            if not self._is_closed:
+            if not self._is_closed and file_id in self._store.file_ids():  # it may have gone with its session
                 _log.exception("a file could not be looked at")
                 self._fail(file_id, "this file could not be looked at: try again, or convert it to WAV or FLAC first")
 
