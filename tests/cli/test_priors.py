@@ -160,7 +160,7 @@ def test_a_label_is_one_of_the_stems():
         (["--priors", "vocals,slow.safetensors"], "'vocals' and 'slow' hear different spectrograms"),
         (["--priors", "vocals,drums", "-m", "tuss-small"], "tuss-small takes no priors"),
         (["--priors", "vocals,drums", "--label", "kazoo"], "unknown label 'kazoo'"),
-        (["--priors", "vocals,drums", "--search", "magic"], "there is no such search, only default, curvature, quick, mle"),
+        (["--priors", "vocals,drums", "--search", "magic"], "there is no such search, only default, curvature"),
         (["-m", "tuss-small", "--task", "music", "--search", "mle"], "tuss-small has none"),
         (["--priors", "vocals,drums", "--example", "song.wav"], "instglow takes Label, not Examples"),
     ],
