@@ -112,7 +112,7 @@ def test_a_folder_without_audio(separate):
 def test_an_output_folder_that_is_a_file(separate):
     Path("taken").touch()
     result = separate("good.wav", "-o", "taken")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert "taken" in result.stderr
     assert "another output folder" in result.stderr

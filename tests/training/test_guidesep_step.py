@@ -46,8 +46,8 @@ def test_every_weight_learns(model):
     torch.nn.init.normal_(model.network.last.weight, std=0.1)
     loss, _ = GuidesepStep(rates=ALL_GIVEN).loss(model, batch_of())
     loss.backward()
-    still = [name for name, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()]
-    assert not still
+    still = {name for name, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()}
+    assert not {name for name in still if not name.endswith("gate.score.bias")}  # which a softmax cancels
     assert torch.isfinite(loss)
 
 
