@@ -15,7 +15,7 @@ FLOORS = {
     "hub": 0,
     "guides": 1,
     "models": 2,
-    "priors": 2,
+    "priors": 1,
     "zoo": 3,
     "datasets": 3,
     "request": 4,

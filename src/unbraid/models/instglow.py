@@ -24,10 +24,10 @@ from unbraid.guides.kinds import Label, Target
 from unbraid.models.instglow_network import PRIORS, Prior, PriorConfig
 from unbraid.models.instglow_search import SEARCHES, Found, SearchConfig, Watcher, check_priors, search
 from unbraid.models.separator import Condition, Estimates, Separator
+from unbraid.priors import RESIDUAL
 
 BAND = 2  # the mixture's rate in multiples of the priors'
 EPS = 1e-8
-RESIDUAL = "residual"
 WITHIN = {"other": ("guitar", "piano", "strings", "keyboards", "synthesizer", "organ", "brass", "woodwinds")}
 """Sources that a prior of a wider one stands for already, by its name."""
 
