@@ -56,8 +56,12 @@ def test_golden_frontend():
     stft = Stft(510, 256, window="hann", reflect=True)
     spectrogram = stft(content["in.wav"]) * 510**-0.5
     assert relative(torch.view_as_real(spectrogram), content["out.stft"]) < TOLERANCE
-    compressed = compress(spectrogram, exponent=0.2, scale=0.6)
+    compressed = compress(torch.view_as_complex(content["out.stft"]), exponent=0.2, scale=0.6)
     assert relative(torch.view_as_real(compressed), content["out.compressed"]) < TOLERANCE
+    # From the waveform, the power of 0.2 makes the rounding of a processor's FFT in the faintest bins some 200 times
+    # as large as it is in the loudest.
+    compressed = compress(spectrogram, exponent=0.2, scale=0.6)
+    assert relative(torch.view_as_real(compressed), content["out.compressed"]) < 10 * TOLERANCE
     whole = expand(torch.view_as_complex(content["out.compressed"]), exponent=0.2, scale=0.6)
     waveform = stft.inverse(whole * 510**0.5, length=content["in.wav"].shape[-1])
     assert relative(waveform, content["out.roundtrip_wav"]) < TOLERANCE
