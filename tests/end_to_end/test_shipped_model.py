@@ -37,10 +37,10 @@ def test_presence_is_a_probability(separation):
     assert all(0 <= presence <= 1 for presence in separation.presence.values())
 
 
-def test_bfloat16_is_within_45_db(separation):
+def test_bfloat16_is_close(separation):
     narrow = unbraid.separate(
         DEMO / "mixture.flac", unbraid.Prompts.task("music"), settings=unbraid.Settings(precision="bf16")
     )
     for name, stem in separation.stems.items():
         error = (narrow.stems[name].samples - stem.samples).square().sum() / stem.samples.square().sum()
-        assert 10 * torch.log10(error) < -45
+        assert 10 * torch.log10(error) < -35
