@@ -117,7 +117,17 @@ def test_pairs_are_judged_two_by_two() -> None:
     assert pair_verdicts([score(None), score(1.0)], other[:2]) == []
     row = record("a", "guitar", 2.0, Condition(Kind.PAIR, 5), sources=tuple(right), others=tuple(other))
     assert cells(pair_table([row]), "two of a kind x5", "guitar")[3:] == ["1", "2.00", "2.00", "0.00", "3", "0.50"]
+    told = record("a", "guitar", 3.0, Condition(Kind.PAIR_NEGATIVES, 5), sources=right[:2], others=other[:2])
+    table = pair_table([row, told])
+    assert cells(table, "two of a kind x5", "guitar")[-1] == "0.50"
+    assert cells(table, "two of a kind, with negatives x5", "guitar")[-2:] == ["1", "1.00"]
     assert pair_table([record("a", "bass", 1.0)]) == ""
+
+
+def test_negatives_are_compared_with_the_same_pairs_without() -> None:
+    rows = [record("a", "guitar", 3.0, Condition(kind, 5)) for kind in (Kind.PAIR, Kind.PAIR_NEGATIVES)]
+    title = "two of a kind, with negatives x5"
+    assert cells(contrast_table(rows), title, "two of a kind x5", "guitar")[5:] == ["0.00", "–"]
 
 
 def test_what_is_absent_is_told_from_what_is_present_by_the_same_way_of_asking() -> None:

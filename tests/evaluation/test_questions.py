@@ -54,7 +54,9 @@ THIRD = counting_track({"voice": "vocals", "grand": "piano"}, name="third")
 
 
 @pytest.mark.parametrize("scored", [Part(0, 4000), Part(4000, 8000), Part(2000, 5000)])
-@pytest.mark.parametrize("kind", [Kind.SAME_TRACK, Kind.NEGATIVES, Kind.MULTI_SOURCE, Kind.WRONG, Kind.PAIR])
+@pytest.mark.parametrize(
+    "kind", [Kind.SAME_TRACK, Kind.NEGATIVES, Kind.MULTI_SOURCE, Kind.WRONG, Kind.PAIR, Kind.PAIR_NEGATIVES]
+)
 def test_examples_never_overlap_with_what_is_scored(kind: Kind, scored: Part) -> None:
     asked = examiner(BAND, scored=scored)
     questions = asked.questions(Condition(kind, 5))
@@ -63,6 +65,7 @@ def test_examples_never_overlap_with_what_is_scored(kind: Kind, scored: Part) ->
         assert question.reference.samples.shape == (1, scored.stop - scored.start)
         positive, negative = recordings(question)
         assert len(positive) == 5
+        assert len(negative) == (5 if kind in (Kind.NEGATIVES, Kind.PAIR_NEGATIVES) else 0)
         for samples in (*positive, *negative):
             assert samples.shape == (1, 1000)
             step = float(samples[0, 1] - samples[0, 0])  # of so many stems is it the sum
@@ -142,6 +145,18 @@ def test_two_of_a_kind_are_asked_for_one_by_one() -> None:
     assert examiner(OTHER).questions(Condition(Kind.PAIR, 3)) == ()
 
 
+def test_two_of_a_kind_with_negatives_are_the_same_questions_with_the_other_as_negative() -> None:
+    plain = examiner(BAND).questions(Condition(Kind.PAIR, 3))
+    asked = examiner(BAND).questions(Condition(Kind.PAIR_NEGATIVES, 3))
+    assert len(asked) == 2
+    for mine, twin, other in zip(asked, plain, reversed(plain), strict=True):
+        assert (mine.reference.stems, mine.other.stems) == (twin.reference.stems, twin.other.stems)
+        positive, negative = recordings(mine)
+        assert all(torch.equal(one, two) for one, two in zip(positive, recordings(twin)[0], strict=True))
+        assert all(torch.equal(one, two) for one, two in zip(negative, recordings(other)[0], strict=True))
+    assert examiner(OTHER).questions(Condition(Kind.PAIR_NEGATIVES, 3)) == ()
+
+
 def test_what_is_absent_has_no_answer() -> None:
     asked = examiner(BAND, OTHER, THIRD)
     (absent,) = asked.questions(Condition(Kind.ABSENT, 2))
@@ -186,7 +201,7 @@ def test_short_parts_give_shorter_examples() -> None:
 
 def test_every_condition_has_a_title_of_its_own() -> None:
     titles = [condition.title for condition in all_conditions()]
-    assert len(titles) == len(set(titles)) == 19
+    assert len(titles) == len(set(titles)) == 20
     assert {condition.kind for condition in all_conditions()} == set(Kind)
     assert Kind.MULTI_SOURCE not in {condition.kind for condition in all_conditions((1,))}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from unbraid.evaluation.guided import Protocol
 from unbraid.evaluation.paper_guided import ABLATION, AUDIO, FEW_SHOT
@@ -101,6 +102,7 @@ CONTRASTS = (
     Contrast(Kind.SAME_TRACK, Kind.OTHER_TRACK, ("5-shot", "other tracks")),
     Contrast(Kind.NEGATIVES, Kind.SAME_TRACK, ("negatives", "5-shot")),
     Contrast(Kind.MULTI_SOURCE, Kind.SAME_TRACK, ("multi-source", "5-shot")),
+    Contrast(Kind.PAIR_NEGATIVES, Kind.PAIR),
     Contrast(Kind.SAME_TRACK, Kind.LABEL, ("5-shot", "classes")),
 )
 
@@ -175,8 +177,8 @@ def wrong_table(records: Sequence[Record]) -> str:
 
 
 def pair_table(records: Sequence[Record]) -> str:
-    """Say whether two instruments of one class are told apart by an example of each."""
-    rows = [one for one in records if kind_of(one) is Kind.PAIR]
+    """Say whether two instruments of one class are told apart by an example of each, and by one of what it is not."""
+    rows = [one for one in records if kind_of(one) in (Kind.PAIR, Kind.PAIR_NEGATIVES)]
     lines = [
         "Both are in the mixture, and each is asked for with examples of itself. SI-SDR in dB against the right one "
         "and against the other one. Right: the share of pairs whose two answers fit better as they were asked for than "
@@ -186,13 +188,15 @@ def pair_table(records: Sequence[Record]) -> str:
         "|---|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for model in distinct_values(rows, lambda one: one.model):
-        for label in _labels(rows, model):
-            here = [one for one in rows if one.model == model and label in (ALL, one.prompt)]
-            verdicts = [verdict for one in here for verdict in pair_verdicts(one.sources, one.others)]
-            values = (by_track(here, score) for score in (lambda one: one.si_sdr, _si_sdr_of_others, _margin))
-            tracks = len({one.item for one in here})
-            right = f"{sum(verdicts) / len(verdicts):.2f}" if verdicts else "–"
-            lines.append(row_of(here[0].mode, label, model, tracks, *map(_mean, values), len(verdicts), right))
+        mine = [one for one in rows if one.model == model]
+        for mode, label in product(distinct_values(mine, lambda one: one.mode), _labels(rows, model)):
+            here = [one for one in mine if one.mode == mode and label in (ALL, one.prompt)]
+            if here:
+                verdicts = [verdict for one in here for verdict in pair_verdicts(one.sources, one.others)]
+                values = (by_track(here, score) for score in (lambda one: one.si_sdr, _si_sdr_of_others, _margin))
+                tracks = len({one.item for one in here})
+                right = f"{sum(verdicts) / len(verdicts):.2f}" if verdicts else "–"
+                lines.append(row_of(mode, label, model, tracks, *map(_mean, values), len(verdicts), right))
     return "\n".join(lines) if rows else ""
 
 

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     MULTI_SOURCE = "same track, multi-source"
     WRONG = "another instrument"
     PAIR = "two of a kind"
+    PAIR_NEGATIVES = "two of a kind, with negatives"
     ABSENT = "absent instrument"
     ABSENT_LABEL = "absent label"
     NOISE = "noise"
@@ -87,7 +88,7 @@ def all_conditions(counts: Sequence[int] = (1, 2, 3, 4, 5)) -> tuple[Condition, 
     """Return every condition; those of Table 1 for each number of examples, the others for the largest."""
     most = max(counts)
     table = [Condition(kind, count) for kind in (Kind.SAME_TRACK, Kind.OTHER_TRACK) for count in counts]
-    once = (Kind.NEGATIVES, Kind.MULTI_SOURCE, Kind.WRONG, Kind.PAIR, Kind.ABSENT)
+    once = (Kind.NEGATIVES, Kind.MULTI_SOURCE, Kind.WRONG, Kind.PAIR, Kind.PAIR_NEGATIVES, Kind.ABSENT)
     rest = [Condition(kind, most) for kind in once if kind is not Kind.MULTI_SOURCE or most > 1]
     labels = (Condition(Kind.LABEL), Condition(Kind.ABSENT_LABEL))
     return (*labels, *table, *rest, Condition(Kind.NOISE, 1), Condition(Kind.SILENCE, 1))
@@ -176,6 +177,7 @@ class Examiner:
             Kind.MULTI_SOURCE: self._multi_source,
             Kind.WRONG: self._wrong,
             Kind.PAIR: self._pairs,
+            Kind.PAIR_NEGATIVES: self._pairs_with_negatives,
             Kind.ABSENT: self._absent,
             Kind.ABSENT_LABEL: self._absent_labels,
             Kind.NOISE: self._noise,
@@ -243,12 +245,22 @@ class Examiner:
                 yield Question(label, Examples(cut), self._answer(label), self._answer(other))
 
     def _pairs(self, count: int) -> Iterator[Question]:
+        for label, (first, second), (of_first, of_second) in self._soloists(count):
+            yield Question(label, Examples(of_first), first, second)
+            yield Question(label, Examples(of_second), second, first)
+
+    def _pairs_with_negatives(self, count: int) -> Iterator[Question]:
+        for label, (first, second), (of_first, of_second) in self._soloists(count):
+            yield Question(label, Examples(of_first, of_second), first, second)
+            yield Question(label, Examples(of_second, of_first), second, first)
+
+    def _soloists(self, count: int) -> Iterator[tuple[str, list[Reference], list[list[Audio]]]]:
+        """Find two stems of one class, and cut examples of each."""
         for label in self.present:
             pair = self.track.soloists(label, self.scored)[:2]
             cuts = [self._cut(self.track.stem(one.stems[0]), count, self._dice("pair", label)) for one in pair]
             if len(pair) == 2 and all(cuts):
-                yield Question(label, Examples(cuts[0]), pair[0], pair[1])
-                yield Question(label, Examples(cuts[1]), pair[1], pair[0])
+                yield label, list(pair), cuts
 
     def _absent(self, count: int) -> Iterator[Question]:
         for label in self._missing("absent"):
