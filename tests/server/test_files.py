@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import time
 import zlib
 
 import mido
@@ -260,6 +261,8 @@ def test_a_session_that_is_removed_during_an_upload_leaves_nothing(server):
     def pieces():
         data = wav_bytes(2.0, rate=44100)
         yield data[:1000]
+        while not list((server.data_dir / "uploads").iterdir()):
+            time.sleep(0.01)
         server.studio.remove_session(session)
         yield data[1000:]
 
