@@ -297,6 +297,16 @@ def test_the_table_of_instglow_has_songs_and_sub_mixes(shelf: Path, tmp_path: Pa
     assert row(page, "priors, MAP, less InstGlow-MAP")[2].startswith(f"{vocals.sdr - 3.66:+.2f}")
 
 
+def test_the_table_of_instglow_takes_another_search(shelf: Path, tmp_path: Path, priors: Instglow) -> None:
+    examination = find_examination("instglow-table1", Choice(data=shelf, tracks=1), Wishes(search="quick"))
+    evaluation, page = run(replace(examination, n_iterations=2), tmp_path, priors=priors)
+    assert {one.mode for one in evaluation.records} == {"quick"}
+    assert {one.settings["search"]["memory"] for one in evaluation.records} == {8}
+    assert row(page, "priors, quick, less InstGlow-MLE")
+    chosen = find_examination("instglow-table1", Choice(data=shelf), Wishes(search="map"))
+    assert list(chosen._searches()) == ["MAP"]
+
+
 def test_likelihoods_are_measured_by_every_prior(shelf: Path, tmp_path: Path, priors: Instglow) -> None:
     evaluation, page = run(build("instglow-figure2", shelf), tmp_path, priors=priors, debug=debug_model())
     assert len(evaluation.records) == 4 * 6

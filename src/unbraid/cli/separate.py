@@ -304,7 +304,9 @@ def _load(name: str, loading: Loading) -> Separator:
     Raises:
         UsageError: if there is no such device, or the model has no channel modes.
         ModelError: if there is no such model, or its weights are damaged.
+        SettingsError: if it does not search, or not so.
     """
+    from unbraid.models.instglow import choose_search
     from unbraid.models.tuss import Tuss
     from unbraid.zoo import load_model
 
@@ -314,19 +316,8 @@ def _load(name: str, loading: Loading) -> Separator:
             raise UsageError(f"--channel-mode is for TUSS models, and {name} is none: leave it out")
         model.config = replace(model.config, channel_mode=loading.channel_mode)
     if loading.search is not None:
-        _set_search(model, loading.search, name)
+        choose_search(model, loading.search)
     return model
-
-
-def _set_search(model: Separator, search: str, name: str) -> None:
-    from unbraid.models.instglow import Instglow
-    from unbraid.models.instglow_search import SEARCHES
-
-    if not isinstance(model, Instglow):
-        raise UsageError(f"--search is for priors, and {name} has none: leave it out, or use -m instglow")
-    if search not in SEARCHES:
-        raise UsageError(f"--search {search}: there is no such search, only {', '.join(SEARCHES)}")
-    model.config = replace(model.config, search=SEARCHES[search])
 
 
 def _pick_device(name: str) -> str:

@@ -33,6 +33,7 @@ class Wishes:
         examples: up to so many of each sound.
         repeats: how often few-shot tables are repeated with other examples.
         only: names of the conditions of ``examples``; none is all.
+        search: the one search of priors of ``instglow-table1``, by its name; None is both of the paper's.
     """
 
     single: bool = False
@@ -40,6 +41,7 @@ class Wishes:
     examples: int = 5
     repeats: int = 10
     only: tuple[str, ...] = ()
+    search: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,12 @@ def _fewshot(which: FewshotTitle) -> Entry:
     )
 
 
+def _likelihoods(choice: Choice, wishes: Wishes) -> Examination:
+    if wishes.search is not None:
+        raise SettingsError("instglow-figure2 measures likelihoods, and searches for nothing: leave --search out")
+    return InstglowFigure(choice)
+
+
 PAPERS: dict[str, Entry] = {
     "tuss-table3": Entry(
         "Table III of the TUSS paper: five tasks, all prompts and one at a time",
@@ -145,13 +153,13 @@ PAPERS: dict[str, Entry] = {
     "instglow-table1": Entry(
         "Table I of the InstGlow paper",
         "musdb18-hq or musdb18, slakh2100 or slakh2100-redux; any of them",
-        lambda choice, wishes: InstglowTable(choice),
+        lambda choice, wishes: InstglowTable(choice, wishes.search),
         ("instglow",),
     ),
     "instglow-figure2": Entry(
         "Figure 2 of the InstGlow paper: likelihoods of sources by priors",
         "musdb18-hq or musdb18",
-        lambda choice, wishes: InstglowFigure(choice),
+        _likelihoods,
         ("instglow",),
     ),
 }

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from unbraid.errors import ModelError
+from unbraid.errors import ModelError, SettingsError
 from unbraid.evaluation.protocols import Contestant
 from unbraid.evaluation.pupils import Pupil
 from unbraid.evaluation.reference_methods import REFERENCE_NAMES, ReferenceModel, find_reference
 from unbraid.guides.kinds import Examples
+from unbraid.models.instglow import Instglow, choose_search
+from unbraid.models.instglow_search import find_search
 from unbraid.models.queries import add_query, is_for, load_query
 from unbraid.models.separator import Separator
 from unbraid.teaching.tuning import TeachSettings
@@ -28,6 +30,10 @@ class Entrants:
         device: where the networks run.
         taught: files of labels that were taught to some of them.
         lessons: how examples are taught to models that take labels only; None leaves them as they are.
+        search: of the priors among them, by its name, which their own name is then followed by; None leaves it to them.
+
+    Raises:
+        SettingsError: if there is no such search.
 
     Example:
         >>> [one.name for one in Entrants(("tuss-small",)).enter()]
@@ -38,13 +44,18 @@ class Entrants:
     device: str = "cpu"
     taught: tuple[Path, ...] = ()
     lessons: TeachSettings | None = None
+    search: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.search is not None:
+            find_search(self.search)
 
     def enter(self) -> list[Contestant]:
         """Load the models; a file is called by its name without folder and suffix, where that is unique.
 
         Raises:
             ModelError: if a model is unknown or cannot be loaded.
-            SettingsError: if a method needs a package that is not there.
+            SettingsError: if a method needs a package that is not there, or nobody searches who shall.
             GuideError: if a taught label is none, or was taught to none of the models.
         """
         loaded: dict[str, Contestant] = {}
@@ -67,7 +78,8 @@ class Entrants:
                 trained=_steps(path),
             )
         _add_taught(list(loaded.values()), self.taught)
-        return [self._prepare(contestant) for contestant in loaded.values()]
+        contestants = list(loaded.values()) if self.search is None else _let_search(loaded.values(), self.search)
+        return [self._prepare(contestant) for contestant in contestants]
 
     def _prepare(self, contestant: Contestant) -> Contestant:
         """Let examples be taught to a model that can only be taught them, if that is wanted."""
@@ -95,6 +107,19 @@ def _add_taught(contestants: Sequence[Contestant], files: Sequence[Path]) -> Non
         pupils = [model for model in models if is_for(query, model)]
         for pupil in pupils or models[:1]:  # who refuses it, with the reason
             add_query(pupil, query)
+
+
+def _let_search(contestants: Collection[Contestant], search: str) -> list[Contestant]:
+    """Let priors search so; others stay as they are."""
+    if not any(isinstance(one.model, Instglow) for one in contestants):
+        names = ", ".join(one.name for one in contestants)
+        raise SettingsError(f"a search is for priors, and there are none in {names}: leave it out, or use -m instglow")
+    return [_searching(one, search) if isinstance(one.model, Instglow) else one for one in contestants]
+
+
+def _searching(contestant: Contestant, search: str) -> Contestant:
+    choose_search(contestant.model, search)
+    return replace(contestant, name=f"{contestant.name} ({search})")
 
 
 def _steps(path: Path | None) -> int | None:

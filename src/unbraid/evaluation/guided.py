@@ -219,14 +219,8 @@ def _examine(contestant: Contestant, sheet: _Sheet, *, plan: GuidedPlan, records
 
 def _settings(contestant: Contestant, plan: GuidedPlan) -> dict[str, object]:
     """Return what, beside the questions and the weights, decides about the answers."""
-    settings = {**asdict(plan.settings), "n_parts": plan.n_parts, "example_duration": plan.example_duration}
-    if isinstance(contestant.model, Pupil):
-        settings["teaching"] = asdict(contestant.model.settings)
-    taught = {
-        name: hashlib.sha256(vector.cpu().numpy().tobytes()).hexdigest()[:12]
-        for name, vector in sorted(contestant.model.taught.items())
-    }
-    return {**settings, "taught": taught} if taught else settings
+    told = {**contestant.told(plan.settings), "n_parts": plan.n_parts, "example_duration": plan.example_duration}
+    return {**told, "teaching": asdict(contestant.model.settings)} if isinstance(contestant.model, Pupil) else told
 
 
 def _ask(

@@ -18,6 +18,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,6 +31,7 @@ from unbraid.evaluation.records import Heard, Record, RecordFile, SourceScore, m
 from unbraid.evaluation.reference_methods import ReferenceModel
 from unbraid.evaluation.scoring import Answer, ask, improvement, score_absent, score_output
 from unbraid.guides.kinds import Label, Target
+from unbraid.models.instglow import InstglowConfig
 from unbraid.models.separator import Separator
 from unbraid.models.tuss import CONTRADICTIONS, PROMPTS
 from unbraid.separation import Settings
@@ -78,6 +80,17 @@ class Contestant:
             return False
         groups = self.model.condition([Target(name, Label(name)) for name in outputs]).groups
         return tuple(sorted(index for group in groups for index in group)) == tuple(range(len(outputs)))
+
+    def told(self, settings: Settings) -> dict[str, Any]:
+        """Return settings, and what beside weights decides about answers: what was taught, and how priors search."""
+        config, told = getattr(self.model, "config", None), asdict(settings)
+        if isinstance(config, InstglowConfig):
+            told |= {"priors": list(config.names), "search": asdict(config.search)}
+        taught = {
+            name: hashlib.sha256(vector.cpu().numpy().tobytes()).hexdigest()[:12]
+            for name, vector in sorted(self.model.taught.items())
+        }
+        return {**told, "taught": taught} if taught else told
 
 
 @dataclass(frozen=True)
@@ -218,7 +231,7 @@ def examine_item(
     contestant: Contestant, mode: Mode, item: EvaluationItem, *, plan: Plan, records: RecordFile
 ) -> tuple[Record, ...]:
     """Make one pass over one item, or find it in the file."""
-    settings = asdict(plan.settings)
+    settings = contestant.told(plan.settings)
     key = pass_key(
         protocol=plan.protocol, mode=mode, item=item.name, item_set=item.item_set, fingerprint=item.fingerprint,
         model=contestant.name, weights=contestant.weights, settings=settings, seed=plan.seed,

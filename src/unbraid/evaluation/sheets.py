@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -23,7 +23,6 @@ from unbraid.evaluation.protocols import Contestant, Evaluation, Skipped
 from unbraid.evaluation.records import Heard, Record, RecordFile, finite, pass_key, provenance
 from unbraid.evaluation.scoring import Answer, ask, improvement, score_output
 from unbraid.guides.kinds import Examples, Guide, Label, Target
-from unbraid.models.instglow import InstglowConfig
 from unbraid.separation import Settings
 
 SHAPE = ("n_latent", "n_fft", "query_listening", "key_listening")  # of LaSAFT
@@ -159,13 +158,10 @@ def _examine(
 
 
 def settings_of(contestant: Contestant, settings: Settings) -> dict[str, Any]:
-    """Return settings, what was taught, and what of its shape a model is told from its like by in a table."""
-    taught = {name: fingerprint_of([vector.cpu()])[:12] for name, vector in sorted(contestant.model.taught.items())}
+    """Return what decides about the answers, and what of its shape a model is told from its like by in a table."""
     config = getattr(contestant.model, "config", None)
     shape = {name: getattr(config, name) for name in SHAPE if hasattr(config, "n_latent")}
-    if isinstance(config, InstglowConfig):
-        shape = {"priors": list(config.names), "search": asdict(config.search)}
-    return {**asdict(settings), **shape, **({"taught": taught} if taught else {})}
+    return {**contestant.told(settings), **shape}
 
 
 def _has(sheet: Sheet, parts: Sequence[str]) -> bool:

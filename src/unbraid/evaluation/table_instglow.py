@@ -3,7 +3,7 @@
 Source: Zhu et al., "Music source separation with generative flow", IEEE SPL 2022, section IV. Mono at 22.05 kHz in
 segments of a minute, what is left joins the last one; the SDR of the whole segment, the median over segments, silent
 ones left out. Accompaniment is the sum of what was separated beside vocals. Only the priors of a dataset's four sources
-take part, in two searches: maximum likelihood and maximum a posteriori.
+take part, in two searches, maximum likelihood and maximum a posteriori, or in another one.
 
 Axes: C channels (always 1), N samples, F bins, T frames.
 """
@@ -38,7 +38,7 @@ from unbraid.evaluation.sheets import Asked, Sheet, examine_sheets, no_more, set
 from unbraid.guides.kinds import Label
 from unbraid.models.instglow import Instglow
 from unbraid.models.instglow_network import Prior, negative_log_likelihood
-from unbraid.models.instglow_search import SEARCHES, SearchConfig
+from unbraid.models.instglow_search import SearchConfig, find_search
 
 SAMPLE_RATE = 22050
 N_PIECES = 100  # of figure 2
@@ -86,10 +86,12 @@ class InstglowTable(Examination):
 
     Args:
         choice: where the datasets are.
+        search: the one search of priors, by its name; None is both of the paper's.
         n_iterations: of the searches; None is as many as in the paper.
     """
 
     choice: Choice
+    search: str | None = None
     n_iterations: int | None = None
 
     @property
@@ -134,12 +136,10 @@ class InstglowTable(Examination):
     def _examine(
         self, dataset: str, track: Track, contestants: Sequence[Contestant], records: RecordFile
     ) -> Evaluation:
-        """Put every segment to priors in both searches, and to other models once."""
+        """Put every segment to priors in each search, and to other models once."""
         priors = [one for one in contestants if isinstance(one.model, Instglow)]
         passes = {LABEL: [one for one in contestants if one not in priors]}
-        for mode in (MLE, MAP):
-            search = SEARCHES[mode.lower()]
-            search = replace(search, n_iterations=self.n_iterations or search.n_iterations)
+        for mode, search in self._searches().items():
             passes[mode] = [replace(one, model=choose_priors(one.model, TARGETS[dataset], search)) for one in priors]
         found = [
             examine_sheets(
@@ -152,6 +152,13 @@ class InstglowTable(Examination):
             tuple(record for one in found for record in one.records),
             tuple(skipped for one in found for skipped in one.skipped),
         )
+
+    def _searches(self) -> dict[str, SearchConfig]:
+        """Return the searches by what they are called in the table."""
+        titles = {"mle": MLE, "map": MAP}
+        names = tuple(titles) if self.search is None else (self.search,)
+        found = {titles.get(name, name): find_search(name) for name in names}
+        return {title: replace(one, n_iterations=self.n_iterations or one.n_iterations) for title, one in found.items()}
 
     def _sheets(self, dataset: str, track: Track, mode: str) -> Iterator[Sheet]:
         """Yield every segment in which something sounds; a silent source is asked for, but there is no truth of it."""

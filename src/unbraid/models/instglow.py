@@ -22,7 +22,7 @@ from unbraid.audio.stft import Stft
 from unbraid.errors import GuideError, ModelError, SettingsError
 from unbraid.guides.kinds import Label, Target
 from unbraid.models.instglow_network import PRIORS, Prior, PriorConfig
-from unbraid.models.instglow_search import SEARCHES, Found, SearchConfig, Watcher, check_priors, search
+from unbraid.models.instglow_search import SEARCHES, Found, SearchConfig, Watcher, check_priors, find_search, search
 from unbraid.models.separator import Condition, Estimates, Separator
 from unbraid.priors import RESIDUAL
 
@@ -312,6 +312,24 @@ def combine(
     for mine, theirs in zip(model.priors, priors, strict=True):
         mine.load_state_dict(theirs.state_dict())
     return model.train(separators[0].training)
+
+
+def choose_search(model: object, name: str) -> None:
+    """Let a separator of priors search as `SEARCHES` has it under a name.
+
+    Raises:
+        SettingsError: if it has no priors, or there is no such search.
+
+    Example:
+        >>> model = Instglow(PRESETS["instglow-debug"])
+        >>> choose_search(model, "quick")
+        >>> model.config.search.n_iterations
+        12
+    """
+    if not isinstance(model, Instglow):
+        named = getattr(model, "name", "") or type(model).__name__
+        raise SettingsError(f"a search is for priors, and {named} has none: leave it out, or use instglow")
+    model.config = replace(model.config, search=find_search(name))
 
 
 def share(sources: Tensor, *, mixture: Tensor | None = None, exponent: float = 1.0) -> Tensor:

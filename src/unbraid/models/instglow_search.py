@@ -414,3 +414,18 @@ SEARCHES: dict[str, SearchConfig] = {
     "map-latent": replace(MLE, prior_weight=1.0, spread=0.01),  # of the published demonstration
     "mle-slow": replace(MLE, learning_rate=0.005, n_iterations=300),  # of the published script
 }
+
+
+def find_search(name: str) -> SearchConfig:
+    """Return a search by its name.
+
+    Raises:
+        SettingsError: if there is none.
+
+    Example:
+        >>> find_search("map").prior_weight
+        0.001
+    """
+    if name not in SEARCHES:
+        raise SettingsError(f"search {name}: there is no such search, only {', '.join(SEARCHES)}")
+    return SEARCHES[name]
