@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -80,10 +82,49 @@ def test_settings_of_version_1_lie_inside(tmp_path):
     assert (config.version, config.light, config.hop_length, config.n_frames) == (1, True, 8, 16)
 
 
-def test_settings_with_foreign_classes_inside_are_refused(tmp_path, tensors):
+def test_settings_that_are_an_object_must_be_given_in_another_way(tmp_path, tensors):
     content = {"state_dict": tensors, "hyper_parameters": Namespace(hop_length=8)}
-    with pytest.raises(ModelError, match=r"net\.ckpt: not a checkpoint of tensors only"):
-        import_lasaft(write(tmp_path / "net.ckpt", content))
+    path = write(tmp_path / "net.ckpt", content)
+    with pytest.raises(ModelError, match=r"net\.ckpt: its settings are pickled as an object.*give them as a YAML file"):
+        import_lasaft(path)
+    (tmp_path / "settings.yaml").write_text("hop_length: 16")
+    assert import_lasaft(path, hparams=tmp_path / "settings.yaml").config.hop_length == 16
+
+
+class ModelCheckpoint:
+    """Stands for what Lightning 1.4 names its callbacks' states after."""
+
+
+class EarlyStopping:
+    """As above."""
+
+
+@pytest.mark.parametrize("is_zipped", [True, False])
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_lightning_leaves_beside_the_tensors_is_passed_over(tmp_path, version, is_zipped):
+    """Up to 1.4 the states of callbacks lie under their classes; up to PyTorch 1.6 files were no archives."""
+    toy = published_lasaft_tensors(Toy(version=version), seed=1)
+    content = {
+        "pytorch-lightning_version": "1.4.9",
+        "state_dict": toy,
+        "callbacks": {
+            ModelCheckpoint: {"monitor": "val_loss", "best_model_score": torch.tensor(0.1), "dirpath": Path("run")},
+            EarlyStopping: {"wait_count": 0, "best_score": np.float64(0.1)},
+        },
+        "optimizer_states": [{"state": defaultdict(dict, {0: {"step": 3}}), "param_groups": [{"lr": 1e-3}]}],
+        "hyper_parameters": {"hop_length": 8, "num_frame": 16},
+    }
+    torch.save(content, tmp_path / "net.ckpt", _use_new_zipfile_serialization=is_zipped)
+    imported = import_lasaft(tmp_path / "net.ckpt")
+    assert same(imported, build_lasaft(toy, content["hyper_parameters"], name="toy"))
+    assert imported.config.hop_length == 8
+
+
+def test_settings_that_are_given_come_before_those_inside(tmp_path, tensors):
+    path = write(tmp_path / "net.ckpt", {"state_dict": tensors, "hyper_parameters": {"hop_length": 8}})
+    (tmp_path / "config.yaml").write_text("model: {hop_length: 16}")
+    assert import_lasaft(path).config.hop_length == 8
+    assert import_lasaft(path, hparams=tmp_path / "config.yaml").config.hop_length == 16
 
 
 def test_code_is_never_run(tmp_path, tensors):
@@ -91,8 +132,16 @@ def test_code_is_never_run(tmp_path, tensors):
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "ran"),)
 
-    path = write(tmp_path / "net.ckpt", {"state_dict": tensors, "hyper_parameters": Evil()})
-    with pytest.raises(ModelError, match="not a checkpoint of tensors only"):
+    class Subtle:
+        def __reduce__(self):
+            return eval, (f"__import__('os').mkdir({str(tmp_path / 'ran')!r})",)
+
+    path = tmp_path / "net.ckpt"
+    for is_zipped in (True, False):
+        torch.save({"state_dict": tensors, "x": Evil()}, path, _use_new_zipfile_serialization=is_zipped)
+        with pytest.raises(ModelError, match="not a checkpoint of tensors only"):
+            import_lasaft(path)
+        torch.save({"state_dict": tensors, "x": Subtle()}, path, _use_new_zipfile_serialization=is_zipped)
         import_lasaft(path)
     (tmp_path / "config.yaml").write_text(f"!!python/object/apply:os.mkdir ['{tmp_path / 'ran'}']")
     with pytest.raises(ModelError, match=r"config\.yaml: cannot be read as settings"):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import pickletools
 import re
+from _compat_pickle import IMPORT_MAPPING
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 from unbraid.errors import ModelError
 
 FILLED = re.compile(r"(^|\.)(defaultdict|AttributeDict)$")  # what a pickle fills like a dictionary
+N_PICKLES = 4  # before the tensors of a file as PyTorch wrote them up to 1.5
 
 
 def read_content(path: Path) -> Any:
@@ -72,12 +76,26 @@ def read_inert(path: Path) -> Any:
     Raises:
         ModelError: if the file is no checkpoint.
     """
-    try:
-        foreign = get_unsafe_globals_in_checkpoint(path)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError):
-        foreign = []  # safetensors, an old format, or no checkpoint: what reads it will tell
-    with safe_globals([(InertTable if FILLED.search(name) else Inert, name) for name in foreign]):
+    with safe_globals([(InertTable if FILLED.search(name) else Inert, name) for name in _foreign(path)]):
         return read_content(path)
+
+
+def _foreign(path: Path) -> list[str]:
+    """Return the classes and functions that a checkpoint names; none of what is no checkpoint, which its reader tells.
+
+    What PyTorch knows to be harmless may be among them: it is not replaced.
+    """
+    try:
+        return get_unsafe_globals_in_checkpoint(path)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError):
+        pass  # not in the form of today
+    try:
+        with path.open("rb") as file:
+            steps = chain.from_iterable(pickletools.genops(file) for _ in range(N_PICKLES))
+            pairs = [str(named).split(" ", 1) for step, named, _ in steps if step.name == "GLOBAL"]
+    except (OSError, ValueError):
+        return []
+    return [f"{IMPORT_MAPPING.get(module, module)}.{name}" for module, name in pairs]  # named as in Python 2
 
 
 def read_yaml(path: Path, *, cure: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from unbraid.errors import ModelError
 from unbraid.models.lasaft import Lasaft
 from unbraid.models.lasaft_network import LABELS, LasaftConfig
 from unbraid.models.layers.query_net import QueryNetConfig
-from unbraid.models.published_files import fill, read_content, read_yaml, tensors_of
+from unbraid.models.published_files import fill, read_inert, read_yaml, tensors_of
 
 MARK = "encoders.0.tfc.H.0.0.weight"
 SETTINGS_FILES = ("config.yaml", ".hydra/config.yaml", "hparams.yaml")
@@ -77,20 +77,26 @@ def import_lasaft(path: str | Path, *, hparams: str | Path | None = None) -> Las
     Args:
         path: the authors' ``.ckpt``, or a ``.safetensors`` with the same keys.
         hparams: their ``config.yaml``; without it, the one beside the checkpoint or a folder above is used, or the
-            settings inside the checkpoint.
+            settings inside the checkpoint. What is given comes first, what is inside before what lies beside.
+
+    Objects that training left in the file, such as Lightning's callbacks, are passed over; see `read_inert`.
 
     Raises:
-        ModelError: if the file is not such a checkpoint, or holds more than tensors and plain values.
+        ModelError: if the file is not such a checkpoint, or its settings are neither plain values nor beside it.
     """
     path = Path(path)
-    content = read_content(path)
+    content = read_inert(path)
     folders = path.resolve().parents[:2]
     found = Path(hparams) if hparams else next(
         (folder / name for folder in folders for name in SETTINGS_FILES if (folder / name).is_file()), None
     )  # fmt: skip
-    inside = content.get("hyper_parameters", {}) if isinstance(content, Mapping) else {}
     beside = read_yaml(found, cure="give the config.yaml that belongs to the checkpoint") if found else {}
+    inside = content.get("hyper_parameters", {}) if isinstance(content, Mapping) else {}
+    if not isinstance(inside, Mapping) and not found:
+        raise ModelError(f"{path}: its settings are pickled as an object, which is not read: give them as a YAML file")
     settings = {"inside": inside, "model": beside.get("model"), "beside": beside}  # looked up in this order
+    if hparams:
+        settings["inside"] = settings.pop("inside")
     return build_lasaft(tensors_of(content, path), settings, name=str(path))
 
 
