@@ -134,6 +134,8 @@ export interface ModelDocument {
   readonly draws: boolean;
   readonly takes_negatives: boolean;
   readonly model_sha256: string;
+  readonly priors: readonly string[];
+  readonly searches: readonly string[];
 }
 
 export interface NewJob {
@@ -281,6 +283,8 @@ export interface TakeSettings {
   readonly seed?: number | null;
   readonly steps?: number | null;
   readonly candidates?: number | null;
+  readonly priors?: readonly string[] | null;
+  readonly search?: string | null;
 }
 
 export interface TargetSpec {

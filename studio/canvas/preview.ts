@@ -1,5 +1,6 @@
 /** A song as the browser reads it: peaks at once, the spectrogram as it is computed. */
 
+import { canPreview } from "../domain/previewing.ts";
 import { type Bins, PEAK_STEP, PreviewPyramid, TILE_BINS, coarser, levelsOf, peaksOf } from "../domain/pyramid.ts";
 
 export interface Preview {
@@ -11,16 +12,14 @@ export interface Preview {
   analyze(onMore: () => void): void;
 }
 
-const LARGEST_BYTES = 120 * 1024 * 1024;
-const LONGEST_SECONDS = 30 * 60;
+const PATIENCE = 3000; // milliseconds, for a file whose length cannot be told
 
-/** Decode a file here; null where it is too large for that, or of a kind that only the server reads. */
+/** Decode a file here; null where it is too large or too long for that, or of a kind that only the server reads. */
 export async function previewOf(file: Blob): Promise<Preview | null> {
-  if (file.size > LARGEST_BYTES) return null;
+  if (!canPreview(file.size, 0) || !canPreview(file.size, await secondsOf(file))) return null;
   try {
     const context = new OfflineAudioContext(1, 1, 44100);
     const audio = await context.decodeAudioData(await file.arrayBuffer());
-    if (audio.duration > LONGEST_SECONDS) return null;
     const channels = Array.from({ length: audio.numberOfChannels }, (_, index) => audio.getChannelData(index));
     const peaks = [peaksOf(channels, PEAK_STEP)];
     for (let level = 1; level < levelsOf(peaks[0]!.length / 2, TILE_BINS); level++)
@@ -36,6 +35,23 @@ export async function previewOf(file: Blob): Promise<Preview | null> {
   } catch {
     return null; // the server reads more formats than a browser does
   }
+}
+
+/** How long a recording is, by its container: nothing of it is decoded. */
+function secondsOf(file: Blob): Promise<number | null> {
+  const address = URL.createObjectURL(file);
+  const audio = new Audio();
+  return new Promise<number | null>((resolve) => {
+    audio.onloadedmetadata = () => resolve(audio.duration);
+    audio.onerror = () => resolve(null);
+    window.setTimeout(() => resolve(null), PATIENCE);
+    audio.preload = "metadata";
+    audio.src = address;
+  }).finally(() => {
+    audio.onloadedmetadata = audio.onerror = null;
+    audio.removeAttribute("src");
+    URL.revokeObjectURL(address);
+  });
 }
 
 function analyze(channels: readonly Float32Array[], rate: number, pyramid: PreviewPyramid, onMore: () => void): void {

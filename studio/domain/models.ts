@@ -15,6 +15,10 @@ export interface Model {
   readonly ships: boolean;
   /** Whether it draws at random: another seed gives another answer. */
   readonly draws: boolean;
+  /** Sources that it has priors of; empty if it is not put together of priors. */
+  readonly priors: readonly string[];
+  /** Ways to search with them, the usual one first. */
+  readonly searches: readonly string[];
 }
 
 const WORDS: Record<Kind, string> = {

@@ -125,14 +125,17 @@ function withGuide({ target, paint, files, left }: Laying, guide: AnySpec): Targ
   }
 }
 
-function settingsOf(settings: Readonly<Record<string, unknown>>): Pick<Draft, "draws" | "more"> {
-  const given = Object.entries(settings).filter(
+function settingsOf(settings: Readonly<Record<string, unknown>>): Omit<Draft, "names" | "targets" | "model"> {
+  const { priors, search, ...others } = settings;
+  const given = Object.entries(others).filter(
     (entry): entry is [string, string | number] => typeof entry[1] === "number" || typeof entry[1] === "string",
   );
   const draws = Object.fromEntries(given.filter(([name]) => DRAWS.includes(name)));
   const more = Object.fromEntries(given.filter(([name]) => !DRAWS.includes(name)));
-  return { ...(Object.keys(draws).length ? { draws } : {}), ...(Object.keys(more).length ? { more } : {}) } as Pick<
-    Draft,
-    "draws" | "more"
-  >;
+  return {
+    ...(Object.keys(draws).length ? { draws } : {}),
+    ...(Object.keys(more).length ? { more } : {}),
+    ...(Array.isArray(priors) ? { priors: priors as string[] } : {}),
+    ...(typeof search === "string" ? { search } : {}),
+  };
 }

@@ -2,6 +2,7 @@
 
 import { clock } from "./time.ts";
 import { type Kind, type Model, accepts, chosenFor, conflict, refusal } from "./models.ts";
+import { type PriorChoice, priorObstacle } from "./priors.ts";
 
 /** Something that was uploaded, by the key under which the server knows it. */
 export interface Upload {
@@ -35,7 +36,7 @@ export interface Target {
   readonly painted: boolean;
 }
 
-export interface Draft {
+export interface Draft extends PriorChoice {
   /** Names from a vocabulary, each a target of its own; the same name may stand several times. */
   readonly names: readonly string[];
   readonly targets: readonly Target[];
@@ -112,7 +113,8 @@ export function obstacle(draft: Draft, models: readonly Model[]): string | null 
   const foreign = neededKinds(draft).find((kind) => !accepts(model, kind));
   if (foreign) return `${refusal(model, foreign, models)} Choose it above, or take that guide away.`;
   const unknown = unknownNames(draft, model)[0];
-  return unknown === undefined ? null : `${model.name} does not know “${unknown}”: remove it, or choose another model.`;
+  if (unknown !== undefined) return `${model.name} does not know “${unknown}”: remove it, or choose another model.`;
+  return priorObstacle(model, draft, draft.names);
 }
 
 /** What is not said yet, or says only what the sound is not. */

@@ -7,6 +7,7 @@ import { addTarget, firstRegion, separate } from "./actions.ts";
 import { activeTarget, before, draft, duration, model, models, putBack, settle, songId, target } from "./desk.ts";
 import { IconButton, Problem } from "./parts.tsx";
 import { Names } from "./Names.tsx";
+import { Priors } from "./Priors.tsx";
 import { TargetCard } from "./TargetCard.tsx";
 import { Takes, UnderWay } from "./Takes.tsx";
 
@@ -98,6 +99,7 @@ function ModelChoice() {
         </p>
       )}
       {model.value?.draws && kinds.length > 0 && <Draws />}
+      {model.value?.searches.length && (chosen || kinds.length > 0) ? <Priors /> : null}
       <More />
     </section>
   );

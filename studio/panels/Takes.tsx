@@ -5,6 +5,7 @@ import { contentAddress, getCode, getDownload, stemAddress, stemMp4Address, zipA
 import type { JobInfo, TakeCode, TakeInfo } from "../api/types.ts";
 import { chosen, heard, swapped } from "../domain/takes.ts";
 import type { RequestItem } from "../domain/guides.ts";
+import { priorWords } from "../domain/priors.ts";
 import { clock } from "../domain/time.ts";
 import { cancel, compareTake, removeTake, separateMore, useGuidesAgain } from "./actions.ts";
 import { about, announcement, comparison, complain, mixtureHeard, settle, songTakes } from "./desk.ts";
@@ -60,7 +61,10 @@ function Take({ take, number }: { take: TakeInfo; number: number }) {
           }}
           title="Hear this take"
         >
-          <b>{number}</b> {take.title || wordsOf(take)} <span class="faint">{take.model}</span>
+          <b>{number}</b> {take.title || wordsOf(take)}{" "}
+          <span class="faint">
+            {take.model} {priorWords(take.settings)}
+          </span>
         </button>
         {current !== take.id && (
           <button

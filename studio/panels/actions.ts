@@ -6,6 +6,7 @@ import type { FileInfo, JobInfo, TakeInfo } from "../api/types.ts";
 import { LOCAL } from "../audio/chunks.ts";
 import { previewOf } from "../canvas/preview.ts";
 import { requestOf } from "../domain/guides.ts";
+import { priorSettings } from "../domain/priors.ts";
 import { reopened } from "../domain/reopening.ts";
 import { type Draft, type Upload, isEmpty, newTarget, obstacle, replaced, takerOf } from "../domain/request.ts";
 import { arrived, compared } from "../domain/takes.ts";
@@ -174,7 +175,7 @@ export async function separate(what: "region" | "whole" | "both", asked: Draft =
       song: id,
       targets,
       model: taker!.name,
-      settings: { ...asked.more, ...(taker!.draws ? asked.draws : {}) },
+      settings: { ...asked.more, ...(taker!.draws ? asked.draws : {}), ...priorSettings(taker!, asked) },
       parent: comparison.value.current,
       ...(first ? { region: { start: first.start, stop: first.stop }, whole: what === "both" } : {}),
     });

@@ -129,6 +129,8 @@ export const models = computed<Model[]>(() =>
     summary: info.summary,
     ships: true,
     draws: info.draws,
+    priors: info.priors,
+    searches: info.searches,
   })),
 );
 

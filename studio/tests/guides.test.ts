@@ -12,6 +12,8 @@ const model = (name: string, guides: string[], vocabulary: string[] = [], ships 
   summary: "",
   ships,
   draws: false,
+  priors: [],
+  searches: [],
 });
 const TUSS = model("tuss-small", ["Label", "Prompts"], ["speech", "vocals", "drums", "bass"]);
 const FEW = model("few-shot-small", ["Examples", "Label"]);

@@ -22,6 +22,8 @@ const MODELS: Model[] = [
     summary: "",
     ships: true,
     draws: true,
+    priors: [],
+    searches: [],
   },
 ];
 const open = (targets: readonly unknown[], settings: Record<string, unknown> = {}, model = "all") => {

@@ -83,9 +83,10 @@ class Client:
 
 
 @contextmanager
-def serving(data_dir, weights, *, door=None, headers=None, **limits):
+def serving(data_dir, weights, *, door=None, headers=None, models_bytes=1 << 30, **limits):
     """Serve until the block ends."""
-    studio = Studio(StudioOptions(data_dir, models=(weights,), limits=Limits(**limits)))
+    options = StudioOptions(data_dir, models=(weights,), models_bytes=models_bytes, limits=Limits(**limits))
+    studio = Studio(options)
     listening = open_socket("127.0.0.1", 0, is_fixed=True)
     port = listening.getsockname()[1]
     app = make_app(lambda: studio, door=door or Door(), port=port)

@@ -1,7 +1,5 @@
 """Takes and jobs over HTTP: regions first, results that grow, cancelling, sharing, refusals."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
@@ -9,8 +7,6 @@ import torch
 from studio_server import PROMPTS, RATE, wav_bytes
 
 from unbraid import Prompts, separate
-from unbraid.server.jobs import WHOLE_SONGS, Live, _Station
-from unbraid.server.records import JobRow
 from unbraid.server.sounds import SoundFormat
 from unbraid.server.worker import settings_of
 
@@ -231,26 +227,6 @@ def test_turns_do_not_change_what_comes_out(server, debug_weights, tmp_path):
         assert np.array_equal(samples_of(server, job["stems"][0]["sound"]), expected.stems["vocals"].samples.numpy())
 
 
-def test_a_job_with_which_a_process_ended_runs_alone():
-    def live(session, **is_):
-        return Live("", "", session, Path(), 1, **{"is_region": False, "is_retried": False, **is_})
-
-    def job(session, **values):
-        return JobRow("", "", session, "", **values)
-
-    station = _Station("cpu", process=object())
-    assert station.has_room(job("a"))
-    station.running = {"1": live("a")}
-    assert station.has_room(job("b"))
-    assert not station.has_room(job("a")), "one session has one turn"
-    assert not station.has_room(job("b", attempts=1)), "what may have ended the process waits for the others"
-    assert station.has_room(job("a", region_start=0.0, region_stop=1.0))
-    station.running = {"1": live("a", is_retried=True)}
-    assert not station.has_room(job("b")), "and nobody goes down with it"
-    station.running = {str(number): live(str(number)) for number in range(WHOLE_SONGS)}
-    assert not station.has_room(job("b"))
-
-
 def test_one_of_two_who_share_a_job_can_cancel(server):
     sessions = [server.session() for _ in range(2)]
     songs = [server.upload(one, wav_bytes(5.0, seed=10))["id"] for one in sessions]
@@ -272,6 +248,9 @@ def test_one_of_two_who_share_a_job_can_cancel(server):
         ({"settings": {"overlap": 2}}, 422, "overlap"),
         ({"settings": {"seed": 1}}, 422, "draws nothing at random"),
         ({"settings": {"overlapp": 0.5}}, 422, "overlapp"),
+        ({"settings": {"search": "quick"}}, 422, "a search is for priors, and debug has none"),
+        ({"settings": {"priors": ["vocals", "drums"]}}, 422, "debug is not put together of priors"),
+        ({"targets": [{"name": "residual", "guides": [{"kind": "label", "name": "bass"}]}]}, 422, "give it another"),
         ({"region": {"start": 2, "stop": 1}}, 422, "empty or lies outside"),
         ({"region": {"start": 5, "stop": 6}}, 422, "empty or lies outside"),
         ({"whole": False}, 422, "nothing to separate"),

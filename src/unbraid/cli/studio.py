@@ -42,6 +42,9 @@ def studio(  # noqa: PLR0913, PLR0917 - one parameter per option
         list[Path] | None,
         typer.Option("--model", "-m", metavar="FILE", help="A weights file to offer beside the models that ship."),
     ] = None,
+    model_memory: Annotated[
+        float, typer.Option(min=0.001, metavar="GB", help="What the weights of models may take, in each process.")
+    ] = 2.0,
     max_upload: Annotated[float, typer.Option(min=0.001, metavar="GB", help="Largest file, in gigabytes.")] = 4.0,
     max_minutes: Annotated[float, typer.Option(min=0.01, metavar="N", help="Longest recording.")] = 180.0,
     quota: Annotated[float, typer.Option(min=0.001, metavar="GB", help="What a session may hold.")] = 50.0,
@@ -68,6 +71,7 @@ def studio(  # noqa: PLR0913, PLR0917 - one parameter per option
         data_dir=data_dir or library() / "studio",
         devices=pick_devices(device or ["auto"]),
         models=tuple(model or ()),
+        models_bytes=round(model_memory * GIGABYTE),
         limits=_limits(max_upload, max_minutes, quota, keep_days),
     )
     listening = open_socket(host, PORT if port is None else port, is_fixed=port is not None)

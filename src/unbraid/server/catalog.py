@@ -7,19 +7,22 @@ import hashlib
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from unbraid.errors import GuideError, ModelError, SettingsError, UnbraidError
 from unbraid.guides.kinds import Examples, Guide, Target, spell_targets
+from unbraid.models.instglow import Instglow, choose_search
+from unbraid.models.instglow_search import SEARCHES
 from unbraid.models.queries import tensors_sha256
 from unbraid.models.separator import Sampling, Separator
-from unbraid.priors import find_priors
+from unbraid.priors import RESIDUAL, find_priors
 from unbraid.separation import Settings
 from unbraid.server.labels import LabelFacts
-from unbraid.zoo import ZOO, check_targets, default_model, load_model, weights_hash
+from unbraid.server.shelf import ModelChoice, bytes_of
+from unbraid.zoo import PRIOR_SYSTEM, ZOO, check_targets, default_model, load_model, weights_hash
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class Offer:
         training_data: what it was trained with.
         separator: the network without its weights, to be asked what it takes.
         n_parameters: numbers in the weights.
+        n_bytes: that the weights take in memory.
         model_sha256: of its tensors, by which taught labels know it; empty if it cannot be taught.
     """
 
@@ -48,7 +52,18 @@ class Offer:
     training_data: str
     separator: Separator
     n_parameters: int
+    n_bytes: int
     model_sha256: str
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        """Sources whose priors can be left out; none if it is not put together of priors."""
+        return self.separator.vocabulary if self.source == PRIOR_SYSTEM else ()
+
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """Ways in which it can search, the usual one first; none if it does not search."""
+        return tuple(SEARCHES) if isinstance(self.separator, Instglow) else ()
 
     @property
     def guides(self) -> tuple[str, ...]:
@@ -83,6 +98,41 @@ class Offer:
                 )
             separator.teach(label.name, torch.zeros(separator.query_size or 0))
         return separator
+
+    def chosen(self, choice: ModelChoice) -> Offer:
+        """Return the model that is put together as a take asks for it; names of priors are only compared.
+
+        Raises:
+            ModelError: if a prior is not there, or too few of them are.
+            SettingsError: if it is not made of priors, or does not search so.
+        """
+        separator = copy.copy(self.separator)
+        if choice.priors is not None:
+            separator = self._of_priors(choice.priors)
+        if choice.search is not None:
+            choose_search(separator, choice.search)
+        return replace(self, separator=separator, n_bytes=bytes_of(separator))
+
+    def _of_priors(self, names: Sequence[str]) -> Separator:
+        if not self.priors:
+            raise SettingsError(f"{self.name} is not put together of priors: leave priors out, or use {PRIOR_SYSTEM}")
+        unknown = next((name for name in names if name not in {*self.priors, RESIDUAL}), None)
+        if unknown is not None:
+            raise ModelError(f"there is no prior of {unknown[:80]!r} here: choose among {', '.join(self.priors)}")
+        taking_part = [prior.name for prior in find_priors(names)]
+        config = self.separator.config
+        shapes = dict(zip(config.names, config.priors, strict=True))
+        with torch.device("meta"):
+            made = Instglow(
+                replace(
+                    config,
+                    names=tuple(taking_part),
+                    priors=tuple(shapes[name] for name in taking_part),
+                    residual=RESIDUAL in names,
+                )
+            )
+        made.name = self.name
+        return made
 
     @property
     def draws(self) -> bool:
@@ -149,6 +199,8 @@ class Catalog:
         name: str | None,
         settings: Settings,
         labels: Sequence[LabelFacts] = (),
+        *,
+        choice: ModelChoice | None = None,
     ) -> Offer:
         """Return the model for a request, and refuse guides that it does not take.
 
@@ -157,14 +209,21 @@ class Catalog:
             name: of the model; None lets the guides choose.
             settings: random draws are refused where it makes none.
             labels: that the request names and that were taught: they choose their model if it is left open.
+            choice: what of the model takes part; priors choose the model that is made of them if it is left open.
 
         Raises:
             ModelError: if there is no such model.
-            GuideError: if it does not take a guide, or does not know a label.
-            SettingsError: if it draws nothing at random, and was asked to.
+            GuideError: if it does not take a guide, or does not know a label, or a stem is called as the residual.
+            SettingsError: if it draws nothing at random, or is not made of priors, and was asked to.
         """
         targets = spell_targets(request)
+        if any(target.name == RESIDUAL for target in targets):
+            raise GuideError(f"no stem can be called {RESIDUAL!r}, which is what the stems leave: give it another name")
+        if name is None and choice is not None and choice.priors is not None:
+            name = PRIOR_SYSTEM
         offer = self.offer(self._default(targets, labels) if name is None else name)
+        if choice is not None:
+            offer = offer.chosen(choice)
         separator = offer.with_labels(labels)
         check_targets(separator, targets)
         if settings.sampling is not None:
@@ -209,6 +268,7 @@ def _look(name: str, source: str) -> Offer:
         training_data="" if entry is None else entry.training_data,
         separator=separator,
         n_parameters=n_parameters,
+        n_bytes=bytes_of(separator),
         model_sha256=model_sha256,
     )
 

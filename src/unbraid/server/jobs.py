@@ -20,9 +20,12 @@ from unbraid.server.folder import DataFolder, new_id, remove
 from unbraid.server.processes import begin, stop
 from unbraid.server.records import JobRow
 from unbraid.server.store import Store, now
+from unbraid.server.turns import is_urgent
 
 MAX_ATTEMPTS = 3
-WHOLE_SONGS = 4  # that a worker takes at a time, of as many sessions, window by window in turn
+WHOLE_SONGS = 4  # that a worker takes at a time, of as many sessions, in turns
+LONG_SECONDS = 1200.0  # of a song; one place is kept for shorter ones
+TRUSTED_SECONDS = 60.0  # that a job must get through before it shares a process again, once one has ended under it
 _log = logging.getLogger(__name__)
 _POISON = (
     f"the process that separates ended {MAX_ATTEMPTS} times while it worked on this, perhaps because there was not "
@@ -32,15 +35,26 @@ _POISON = (
 
 @dataclass(eq=False)
 class Live:
-    """A separation under way."""
+    """A separation under way.
+
+    Args:
+        key: of the computation.
+        token: by which its worker knows it.
+        session: of the job that began it.
+        order: what the worker was told.
+        n_samples: that there will be.
+        n_suspect: of them, which it must get through alone, as a process has ended under it.
+        names: of its stems, as soon as they are known.
+        n_final: samples that are there.
+        is_cancelled: whether the worker was told to stop it.
+    """
 
     key: str
     token: str
     session: str
-    folder: Path
+    order: worker.Order
     n_samples: int
-    is_region: bool
-    is_retried: bool
+    n_suspect: int = 0
     names: tuple[str, ...] = ()
     n_final: int = 0
     is_cancelled: bool = False
@@ -50,26 +64,77 @@ class Live:
         """Fraction done."""
         return min(1.0, self.n_final / self.n_samples)
 
+    @property
+    def folder(self) -> Path:
+        """Where the stems grow."""
+        return self.order.folder
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it goes before whole songs."""
+        return is_urgent(self.order.region)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it will take long, as songs go."""
+        return self.n_samples > LONG_SECONDS * self.order.song_format.sample_rate
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it may be what ended a process."""
+        return self.n_final < self.n_suspect
+
 
 @dataclass(eq=False)
 class _Station:
-    """A worker process: it takes one region, and a whole song of each of some sessions, at a time."""
+    """A worker process: it takes one short region, and a whole song of each of some sessions, at a time.
+
+    Args:
+        device: that it computes on.
+        process: None while it is started.
+        connection: to it.
+        running: what it separates, by token.
+        begun: when it was started.
+        stepping: token of what had its turn last.
+        n_models: in its memory.
+        models_bytes: of their weights.
+        is_kept: whether a song waits for models to go, so that none behind it begins.
+    """
 
     device: str
     process: Any = None
     connection: Any = None
     running: dict[str, Live] = field(default_factory=dict)
     begun: float = 0.0
+    stepping: str | None = None
+    n_models: int = 0
+    models_bytes: int = 0
+    is_kept: bool = False
 
     def has_room(self, job: JobRow) -> bool:
-        """Whether a job can begin; one with which a process has ended shares it with no other of its kind."""
-        is_region = job.region is not None
-        same = [live for live in self.running.values() if live.is_region == is_region]
+        """Whether a job may begin; one under which a process has ended shares it with no other of its kind."""
+        same = self._equals(is_urgent(job.region))
         if self.process is None or not same:
             return self.process is not None
-        if is_region or job.attempts or any(live.is_retried for live in same):
+        if is_urgent(job.region) or self.is_kept or job.attempts or any(live.is_suspect for live in same):
             return False
         return len(same) < WHOLE_SONGS and all(live.session != job.session for live in same)
+
+    def admits(self, live: Live, *, models_bytes: int) -> bool:
+        """Whether a separation may begin, now that its song and model are known; short regions always may.
+
+        Of those that take turns, the models must have room beside each other, and long songs leave one place free.
+        """
+        same = self._equals(False)
+        if live.is_urgent or not same:
+            return True
+        models = {one.order.model: one.order.model_bytes for one in (*self.running.values(), live)}
+        self.is_kept = sum(models.values()) > models_bytes
+        n_long = sum(one.is_long for one in same)
+        return not self.is_kept and not (live.is_long and n_long >= WHOLE_SONGS - 1)
+
+    def _equals(self, urgent: bool) -> list[Live]:
+        return [live for live in self.running.values() if live.is_urgent == urgent]
 
 
 class Scheduler:
@@ -79,6 +144,7 @@ class Scheduler:
         store: where jobs are kept.
         folder: where results go.
         devices: ``cpu``, ``cuda:0``, ….
+        models_bytes: of the weights that a worker may hold.
         order: makes the order for a job, or returns None while its files are not ready; may raise an UnbraidError.
         changed: called with jobs that have changed, after that has been stored.
     """
@@ -89,11 +155,13 @@ class Scheduler:
         folder: DataFolder,
         *,
         devices: Sequence[str],
+        models_bytes: int,
         order: Callable[[JobRow, str, Path], worker.Order | None],
         changed: Callable[[Sequence[JobRow]], None],
     ) -> None:
         self._store = store
         self._folder = folder
+        self._models_bytes = models_bytes
         self._order = order
         self._changed = changed
         self._lock = threading.RLock()
@@ -135,6 +203,11 @@ class Scheduler:
         with self._lock:
             return {one.device: one.process is not None and one.process.is_alive() for one in self._stations}
 
+    @property
+    def models(self) -> dict[str, tuple[int, int]]:
+        """How many models lie in the memory of each device's process, and what their weights take."""
+        return {one.device: (one.n_models, one.models_bytes) for one in self._stations}
+
     def cancel(self, job_id: str) -> JobRow:
         """Cancel a job that waits or runs; the computation goes on if others share it."""
         with self._lock:
@@ -173,6 +246,8 @@ class Scheduler:
         with self._lock:
             if self._is_closed:
                 return
+            for station in self._stations:
+                station.is_kept = False
             for job in self._store.open_jobs():
                 if job.state == "waiting":
                     changed += self._try_begin(job)
@@ -190,37 +265,25 @@ class Scheduler:
         result = self._result(job.key)
         if result is not None:
             return self._settle(job, result, cached=1)
-        station = min(
-            (one for one in self._stations if one.has_room(job)), key=lambda one: len(one.running), default=None
-        )
-        if station is None:
+        stations = sorted((one for one in self._stations if one.has_room(job)), key=lambda one: len(one.running))
+        if not stations:
             return []
         if job.attempts >= MAX_ATTEMPTS:
             return self._fail([job], _POISON)
-        return self._begin(job, station)
+        return self._begin(job, stations)
 
-    def _begin(self, job: JobRow, station: _Station) -> list[JobRow]:
+    def _begin(self, job: JobRow, stations: Sequence[_Station]) -> list[JobRow]:
         token, folder = new_id(), self._folder.work()
         try:
             order = self._order(job, token, folder)
         except (UnbraidError, OSError) as error:
             remove(folder)
             return self._fail([job], str(error))
-        if order is None:
+        live = None if order is None else _live_of(job, order)
+        station = next((one for one in stations if live and one.admits(live, models_bytes=self._models_bytes)), None)
+        if live is None or station is None:
             remove(folder)
             return []
-        n_samples = order.song_format.n_samples
-        if order.region is not None:
-            n_samples = round((order.region[1] - order.region[0]) * order.song_format.sample_rate)
-        live = Live(
-            job.key,
-            token,
-            job.session,
-            folder,
-            max(1, n_samples),
-            order.region is not None,
-            is_retried=job.attempts > 0,
-        )
         self._live[job.key] = live
         station.running[token] = live
         self._store.change_job(job.id, state="running", attempts=job.attempts + 1)
@@ -250,8 +313,9 @@ class Scheduler:
     # workers
 
     def _open(self, station: _Station) -> None:
-        station.process, station.connection = begin(worker.main, station.device)
-        station.begun = time.monotonic()
+        station.process, station.connection = begin(worker.main, station.device, self._models_bytes)
+        station.begun, station.stepping = time.monotonic(), None
+        station.n_models, station.models_bytes = 0, 0
         threading.Thread(target=self._hear, args=(station, station.process, station.connection), daemon=True).start()
 
     def _hear(self, station: _Station, process: Any, connection: Any) -> None:
@@ -269,11 +333,18 @@ class Scheduler:
         self._bury(station, process)
 
     def _note(self, station: _Station, word: str, token: str, *values: Any) -> None:
+        if word == "step":
+            station.stepping = token
+            return
+        if word == "models":
+            station.n_models, station.models_bytes = values
+            return
         changed: list[JobRow] = []
         with self._lock:
             live = station.running.get(token)
             if live is None or self._is_closed:
                 return
+            was_suspect = live.is_suspect
             if word == "began":
                 live.names = tuple(values[0])
             elif word == "progress":
@@ -283,7 +354,7 @@ class Scheduler:
             if word in {"began", "progress"}:
                 changed = self._sharing(live.key)
         self._changed(changed)
-        if word in {"done", "failed", "cancelled"}:
+        if word in {"done", "failed", "cancelled"} or was_suspect != live.is_suspect:
             self.poke()
 
     def _end(self, station: _Station, live: Live, word: str, values: Sequence[Any]) -> list[JobRow]:
@@ -307,7 +378,10 @@ class Scheduler:
         return changed
 
     def _bury(self, station: _Station, process: Any) -> None:
-        """Put the jobs of a worker that has died back into the queue, and start another one."""
+        """Put the jobs of a worker that has died back into the queue, and start another one.
+
+        Only that which had its turn when the process ended has used up an attempt.
+        """
         changed: list[JobRow] = []
         with self._lock:
             if self._is_closed or station.process is not process:
@@ -317,8 +391,9 @@ class Scheduler:
             for live in station.running.values():
                 self._live.pop(live.key, None)
                 remove(live.folder)
+                is_innocent = station.stepping in station.running and station.stepping != live.token
                 for job in self._sharing(live.key):
-                    self._store.change_job(job.id, state="waiting")
+                    self._store.change_job(job.id, state="waiting", attempts=max(0, job.attempts - is_innocent))
                     changed.append(self._store.job(job.id))
             station.running.clear()
             stop(process, station.connection)
@@ -331,6 +406,14 @@ class Scheduler:
                 return
             self._open(station)
         self.poke()
+
+
+def _live_of(job: JobRow, order: worker.Order) -> Live:
+    rate, n_samples = order.song_format.sample_rate, order.song_format.n_samples
+    if order.region is not None:
+        n_samples = round((order.region[1] - order.region[0]) * rate)
+    n_suspect = min(n_samples, round(TRUSTED_SECONDS * rate)) if job.attempts else 0
+    return Live(job.key, order.token, job.session, order, max(1, n_samples), n_suspect)
 
 
 def _say(station: _Station, message: tuple[Any, ...]) -> None:

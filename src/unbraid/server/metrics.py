@@ -33,6 +33,19 @@ def metrics_text(studio: Studio) -> str:
             {f'device="{device}"': int(alive) for device, alive in scheduler.alive.items()},
         ),
         *_metric("unbraid_worker_restarts_total", "counter", "Processes started again.", {"": scheduler.n_restarts}),
+        *_metric(
+            "unbraid_models_loaded",
+            "gauge",
+            "Models in the memory of the process of a device.",
+            {f'device="{device}"': count for device, (count, _) in scheduler.models.items()},
+        ),
+        *_metric(
+            "unbraid_models_bytes",
+            "gauge",
+            "What the weights of these models take.",
+            {f'device="{device}"': n_bytes for device, (_, n_bytes) in scheduler.models.items()},
+        ),
+        *_metric("unbraid_models_limit_bytes", "gauge", "What they may take.", {"": studio.options.models_bytes}),
         *_metric("unbraid_disk_free_bytes", "gauge", "Free in the data folder.", {"": studio.folder.free_bytes()}),
         *_metric("process_resident_memory_bytes", "gauge", "Memory of the server.", {"": _resident_bytes()}),
     ]

@@ -31,10 +31,12 @@ from unbraid.guides.spec import (
 )
 from unbraid.server.records import TakeRow
 from unbraid.server.schemas import CodeDocument
+from unbraid.server.shelf import CHOOSING
 from unbraid.server.studio import Studio
 
-_OPTIONS = ("overlap", "precision", "seed", "steps", "candidates")
+_OPTIONS = ("overlap", "precision", "seed", "steps", "candidates", "search")
 _DRAWS = ("seed", "steps", "candidates")
+_ELSEWHERE = (*_DRAWS, *CHOOSING)
 
 
 def code_of(studio: Studio, take: TakeRow) -> CodeDocument:
@@ -44,7 +46,10 @@ def code_of(studio: Studio, take: TakeRow) -> CodeDocument:
     request = read_request_spec(take.targets)
     source = PurePath(studio.catalog.offer(take.model).source).name
     writer = _Writer(names)
-    command = ["unbraid", "separate", _argument(names[take.song]), "-m", source, *writer.words(request)]
+    command = ["unbraid", "separate", _argument(names[take.song]), "-m", source]
+    if take.settings.get("priors") is not None:
+        command += ["--priors", ",".join(take.settings["priors"])]
+    command += writer.words(request)
     for option in _OPTIONS:
         if take.settings.get(option) is not None:
             command += [f"--{option}", str(take.settings[option])]
@@ -191,23 +196,31 @@ def _call(kind: type[Guide | Examples | Target], *values: object, **named: objec
     return f"unbraid.{kind.__name__}({', '.join(given)})"
 
 
-def _teaching(model: str, taught: Sequence[str]) -> list[str]:
-    """Return the lines that let a model know taught labels."""
-    if not taught:
-        return []
-    lines = ["from unbraid.teaching import add_query, load_query", "", f"model = unbraid.load_model({model!r})"]
-    return [*lines, *(f"add_query(model, load_query({name!r}))" for name in taught)]
+def _preparing(model: str, settings: dict[str, Any], taught: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return what to import, and the lines that put a model together: nothing if it is as it ships."""
+    imports, lines = [], []
+    given = "" if settings.get("priors") is None else f", priors={settings['priors']!r}"
+    if settings.get("search") is not None:
+        imports.append("from unbraid.models.instglow import choose_search")
+        lines.append(f"choose_search(model, {settings['search']!r})")
+    if taught:
+        imports.append("from unbraid.teaching import add_query, load_query")
+        lines += [f"add_query(model, load_query({name!r}))" for name in taught]
+    if not given and not lines:
+        return [], []
+    return imports, ["", f"model = unbraid.load_model({model!r}{given})", *lines]
 
 
 def _python(song: str, targets: list[str], model: str, settings: dict[str, Any], taught: Sequence[str]) -> str:
-    lines = ["import unbraid", *_teaching(model, taught), "", "request = ["]
+    imports, preparing = _preparing(model, settings, taught)
+    lines = ["import unbraid", *imports, *preparing, "", "request = ["]
     lines += [f"    {target}," for target in targets]
     lines += ["]"]
-    plain = [f"{name}={value!r}" for name, value in settings.items() if value is not None and name not in _DRAWS]
+    plain = [f"{name}={value!r}" for name, value in settings.items() if value is not None and name not in _ELSEWHERE]
     drawn = [f"{name}={settings[name]!r}" for name in _DRAWS if settings.get(name) is not None]
     given = [*plain, *([f"sampling=unbraid.Sampling({', '.join(drawn)})"] if drawn else [])]
     more = f", settings=unbraid.Settings({', '.join(given)})" if given else ""
-    given_model = "model" if taught else repr(model)
+    given_model = "model" if preparing else repr(model)
     lines += [
         f"separation = unbraid.separate({song!r}, request, model={given_model}{more})",
         "print(list(separation.stems))",

@@ -91,6 +91,8 @@ def models(studio: CurrentStudio) -> list[ModelDocument]:
             draws=offer.draws,
             takes_negatives=offer.takes_negatives,
             model_sha256=offer.model_sha256,
+            priors=list(offer.priors),
+            searches=list(offer.searches),
         )
         for offer in studio.catalog.offers()
     ]

@@ -9,12 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from unbraid.guides.spec import GuideSpec, TargetSpec, read_request_spec
 
 MAX_TITLE = 200
+MAX_PRIORS = 100
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 Targets = Annotated[
     list[TargetSpec | GuideSpec],
     PlainValidator(lambda given: list(read_request_spec(given)), json_schema_input_type=list[TargetSpec | GuideSpec]),
 ]
 Title = Annotated[str, Field(max_length=MAX_TITLE)]
+Name = Annotated[str, Field(max_length=MAX_TITLE)]
 Format = Literal["wav", "flac", "ogg", "mp3"]
 Depth = Literal["16", "24", "float"]
 
@@ -46,7 +48,10 @@ class Region(_Body):
 
 
 class TakeSettings(_Body):
-    """How to separate; what is null is left to the model."""
+    """How to separate; what is null is left to the model.
+
+    ``priors`` are those that take part, and ``search`` is how they search, of a model that is put together of priors.
+    """
 
     overlap: float | None = None
     segment: float | None = None
@@ -55,6 +60,8 @@ class TakeSettings(_Body):
     seed: int | None = None
     steps: int | None = None
     candidates: int | None = None
+    priors: Annotated[list[Name], Field(max_length=MAX_PRIORS)] | None = None
+    search: Name | None = None
 
 
 class NewTake(_Body):
@@ -238,6 +245,8 @@ class ModelDocument(BaseModel):
     draws: bool
     takes_negatives: bool
     model_sha256: str
+    priors: list[str]
+    searches: list[str]
 
 
 class CodeDocument(BaseModel):

@@ -18,9 +18,10 @@ from unbraid.server.catalog import Catalog
 from unbraid.server.events import Bus
 from unbraid.server.folder import ORIGINAL, DataFolder, remove
 from unbraid.server.jobs import Scheduler
-from unbraid.server.limits import Limits
+from unbraid.server.limits import GIGABYTE, Limits
 from unbraid.server.records import FileRow, JobRow, SessionRow, TakeRow
 from unbraid.server.refusals import Conflict, NotFound
+from unbraid.server.shelf import ModelChoice
 from unbraid.server.store import Store, now, to_text
 from unbraid.server.worker import GivenFile, Order
 
@@ -37,12 +38,14 @@ class StudioOptions:
         data_dir: the data folder.
         devices: on which to compute, one process each.
         models: weights files to offer beside the models that ship.
+        models_bytes: that the weights of the models in the memory of one process take.
         limits: of what clients may do.
     """
 
     data_dir: Path
     devices: tuple[str, ...] = ("cpu",)
     models: tuple[Path, ...] = ()
+    models_bytes: int = 2 * GIGABYTE
     limits: Limits = field(default_factory=Limits)
 
 
@@ -67,7 +70,12 @@ class Studio:
         self.bus = Bus(most=self.limits.streams)
         self.analyses = Analyses(self.store, self.folder, limits=self.limits, changed=self._file_changed)
         self.scheduler = Scheduler(
-            self.store, self.folder, devices=options.devices, order=self._order, changed=self._jobs_changed
+            self.store,
+            self.folder,
+            devices=options.devices,
+            models_bytes=options.models_bytes,
+            order=self._order,
+            changed=self._jobs_changed,
         )
         self._sweeper = threading.Event()
 
@@ -200,6 +208,8 @@ class Studio:
         if any(row.state != "ready" for row in needed):
             return None
         song = documents.file_sound(self, next(row for row in needed if row.id == take.song))
+        offer = self.catalog.offer(take.model)
+        choice = ModelChoice.of(take.settings, offer.source)
         return Order(
             token=token,
             folder=folder,
@@ -207,7 +217,8 @@ class Studio:
             song_format=song.sound,
             files={row.id: self._given(row) for row in needed},
             targets=take.targets,
-            model=self.catalog.offer(take.model).source,
+            model=choice,
+            model_bytes=offer.chosen(choice).n_bytes,
             settings=take.settings,
             region=job.region,
         )

@@ -27,6 +27,7 @@ from unbraid.server.limits import in_words
 from unbraid.server.records import FileRow, JobRow, TakeRow
 from unbraid.server.refusals import Conflict, DiskFull, Invalid, NotFound, QuotaExceeded
 from unbraid.server.schemas import NewTake, Region
+from unbraid.server.shelf import ModelChoice
 from unbraid.server.studio import Studio
 from unbraid.server.worker import settings_of
 
@@ -52,7 +53,7 @@ def begin_take(studio: Studio, session_id: str, body: NewTake) -> TakeRow:
     values = body.settings.model_dump(exclude_none=True)
     guides = load_targets(request, files=lambda word: Path(files[word].name), duration=song.duration)
     labels = facts_of_request(studio.folder, taught_specs(request), files)
-    offer = studio.catalog.choose(guides, body.model, settings_of(values), labels)
+    offer = studio.catalog.choose(guides, body.model, settings_of(values), labels, choice=ModelChoice.of(values))
     take = TakeRow(
         id=new_id(),
         session=session_id,

@@ -1,10 +1,10 @@
 """The process that separates: one for each device, with the models in its memory.
 
-It takes regions first: whole songs that are under way rest between two windows while a region is separated, and take
-turns, window by window, when there are several. It is told
-``("run", Order)``, ``("cancel", token)`` and ``("stop",)``, and says ``("began", token, names)``,
-``("progress", token, n_samples)``, ``("done", token, result)``, ``("failed", token, type, message)`` and
-``("cancelled", token)``.
+It takes short regions first: whole songs that are under way rest between two windows while a region is separated, and
+share its time, window by window, when there are several (`turns`). It is told
+``("run", Order)``, ``("cancel", token)`` and ``("stop",)``, and says ``("step", token)`` when another one has its turn,
+``("began", token, names)``, ``("progress", token, n_samples)``, ``("done", token, result)``,
+``("failed", token, type, message)`` and ``("cancelled", token)``, and ``("models", "", count, bytes)`` of its memory.
 
 Axes: S stems, C channels, n samples of one block.
 """
@@ -14,8 +14,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -33,17 +32,19 @@ from unbraid.guides.mask import FRAMES_PER_SECOND
 from unbraid.guides.on_clock import Recorded, put_on_clock
 from unbraid.guides.region import cut_to_region
 from unbraid.guides.spec import RequestSpec, load_targets, read_request_spec, taught_specs
+from unbraid.models.instglow import choose_search
 from unbraid.models.queries import add_query, load_query
 from unbraid.models.separator import Sampling, Separator
 from unbraid.request import read_request
 from unbraid.separation import SeparationStream, Settings, separate_stream
 from unbraid.server.folder import size_of
+from unbraid.server.shelf import CHOOSING, ModelChoice, Shelf
 from unbraid.server.sounds import SoundFolder, SoundFormat, SoundWriter
+from unbraid.server.turns import Turns, is_urgent
 from unbraid.zoo import load_model
 
 RESIDUAL = "residual"
 RESULT = "result.json"
-_MODELS_KEPT = 2
 _REPORT_SECONDS = 0.2
 
 
@@ -67,7 +68,8 @@ class Order:
         song_format: of the song.
         files: by the words that stand for them in ``targets``.
         targets: JSON values, see `guides.spec`.
-        model: a name, or the path of a weights file.
+        model: a name or the path of a weights file, and what of it takes part.
+        model_bytes: what its weights take in memory.
         settings: fields of `Settings`, and of `Sampling` if random draws are asked for.
         region: first and last second; None is the whole song.
     """
@@ -78,13 +80,14 @@ class Order:
     song_format: SoundFormat
     files: dict[str, GivenFile]
     targets: list[Any]
-    model: str
+    model: ModelChoice
+    model_bytes: int
     settings: dict[str, Any]
     region: tuple[float, float] | None = None
 
 
 def settings_of(values: dict[str, Any]) -> Settings:
-    """Build settings from the values of a request; what is None is left to the model.
+    """Build settings from the values of a request; what is None is left to the model, and what chooses it left out.
 
     Raises:
         SettingsError: if a value is out of range.
@@ -93,16 +96,14 @@ def settings_of(values: dict[str, Any]) -> Settings:
         >>> settings_of({"overlap": 0.5, "seed": 1}).sampling
         Sampling(seed=1, steps=None, candidates=1)
     """
-    given = {name: value for name, value in values.items() if value is not None}
+    given = {name: value for name, value in values.items() if value is not None and name not in CHOOSING}
     drawn = {name: given.pop(name) for name in ("seed", "steps", "candidates") if name in given}
     return Settings(**given, sampling=Sampling(**drawn) if drawn else None)
 
 
-def main(connection: Connection, device: str, n_threads: int | None = None) -> None:
+def main(connection: Connection, device: str, models_bytes: int) -> None:
     """Serve until told to stop."""
-    if n_threads is not None:
-        torch.set_num_threads(n_threads)
-    _Worker(connection, device).serve()
+    _Worker(connection, device, models_bytes).serve()
 
 
 @dataclass(eq=False)
@@ -110,18 +111,18 @@ class _Running:
     """A separation under way: every step of the iterator makes one block final."""
 
     order: Order
-    steps: Iterator[None]
+    steps: Generator[None]
     cancelled: bool = False
     reported: float = 0.0
-    stepped: float = 0.0
 
 
 class _Worker:
-    def __init__(self, connection: Connection, device: str) -> None:
+    def __init__(self, connection: Connection, device: str, models_bytes: int) -> None:
         self._connection = connection
-        self._device = device
-        self._models: OrderedDict[str, Separator] = OrderedDict()
+        self._shelf = Shelf(lambda choice: _load(choice, device), most_bytes=models_bytes)
         self._running: dict[str, _Running] = {}
+        self._turns = Turns()
+        self._told: str | None = None
         self._stopped = False
 
     def serve(self) -> None:
@@ -129,7 +130,7 @@ class _Worker:
         while not self._stopped:
             self._listen(None if not self._running else 0)
             if self._running and not self._stopped:
-                self._step(min(self._running.values(), key=lambda one: (one.order.region is None, one.stepped)))
+                self._step(self._turns.next())
 
     def _listen(self, patience: float | None) -> None:
         """Hear everything that has been said; wait for it if there is nothing else to do."""
@@ -139,6 +140,7 @@ class _Worker:
             if word == "run":
                 [order] = values
                 self._running[order.token] = _Running(order, self._separate(order))
+                self._turns.join(order.token, is_urgent=is_urgent(order.region))
             elif word == "cancel" and values[0] in self._running:
                 self._running[values[0]].cancelled = True
             elif word == "stop":
@@ -148,13 +150,16 @@ class _Worker:
         self._listen(0)
         return self._stopped or self._running[token].cancelled
 
-    def _step(self, running: _Running) -> None:
-        token = running.order.token
+    def _step(self, token: str) -> None:
+        running, begun = self._running[token], time.monotonic()
+        if token != self._told:
+            self._told = token
+            self._connection.send(("step", token))
         try:
             if self._is_cancelled(token):
                 raise Cancelled("cancelled")
             next(running.steps)
-            running.stepped = time.monotonic()
+            self._turns.spend(token, time.monotonic() - begun)
             return
         except StopIteration:
             result = json.loads((running.order.folder / RESULT).read_text(encoding="utf-8"))
@@ -169,30 +174,38 @@ class _Worker:
         except OSError as error:
             message = f"the stems cannot be stored ({error.strerror}): free some space in the data folder"
             self._connection.send(("failed", token, "DiskFull", message))
+        running.steps.close()
         del self._running[token]
+        self._turns.leave(token)
 
-    def _separate(self, order: Order) -> Iterator[None]:
+    def _separate(self, order: Order) -> Generator[None]:
         """Separate; every step makes another block final."""
-        model = self._model(order.model)
-        context = _context_of(order, model)
-        stream = self._stream(order, model, context)
-        names = (*stream.names, RESIDUAL)
-        self._connection.send(("began", order.token, names))
-        n_wanted = context.n_wanted
-        sound = SoundFormat(order.song_format.sample_rate, order.song_format.n_channels, n_wanted)
+        with self._shelf.lend(order.model, n_bytes=order.model_bytes) as model:
+            self._connection.send(("models", "", len(self._shelf), self._shelf.n_bytes))
+            context = _context_of(order, model)
+            stream = self._stream(order, model, context)
+            names = (*stream.names, RESIDUAL)
+            self._connection.send(("began", order.token, names))
+            sound = SoundFormat(order.song_format.sample_rate, order.song_format.n_channels, context.n_wanted)
+            with ExitStack() as stack:
+                writers = [
+                    stack.enter_context(SoundWriter(order.folder / str(index), sound)) for index in range(len(names))
+                ]
+                yield from self._write(order, stream, writers, context)
+            self._finish(order, stream, writers, describe_model(model), context.start)
+
+    def _write(
+        self, order: Order, stream: SeparationStream, writers: list[SoundWriter], context: _Context
+    ) -> Generator[None]:
+        """Write what is asked for of every block that has become final."""
         skipped = context.n_before
-        with ExitStack() as stack:
-            writers = [
-                stack.enter_context(SoundWriter(order.folder / str(index), sound)) for index in range(len(names))
-            ]
-            for block in stream:
-                part = slice(max(0, skipped), max(0, skipped) + n_wanted - writers[0].n_samples)
-                skipped -= block.mixture.shape[1]
-                for writer, samples in zip(writers, [*block.stems, block.residual], strict=True):
-                    writer.write(samples[:, part])
-                self._report(order.token, writers[0].n_samples)
-                yield
-        self._finish(order, stream, writers, describe_model(model), context.start)
+        for block in stream:
+            part = slice(max(0, skipped), max(0, skipped) + context.n_wanted - writers[0].n_samples)
+            skipped -= block.mixture.shape[1]
+            for writer, samples in zip(writers, [*block.stems, block.residual], strict=True):
+                writer.write(samples[:, part])
+            self._report(order.token, writers[0].n_samples)
+            yield
 
     def _stream(self, order: Order, model: Separator, context: _Context) -> SeparationStream:
         """Put the guides on the clock of what will be separated, and begin."""
@@ -242,14 +255,13 @@ class _Worker:
         }
         (order.folder / RESULT).write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
 
-    def _model(self, name: str) -> Separator:
-        """Return a model from memory, or load it and forget the one that rested longest."""
-        if name not in self._models:
-            while len(self._models) >= _MODELS_KEPT:
-                self._models.popitem(last=False)
-            self._models[name] = load_model(name, device=self._device)
-        self._models.move_to_end(name)
-        return self._models[name]
+
+def _load(choice: ModelChoice, device: str) -> Separator:
+    """Load a model in the way that a take asks for it."""
+    model = load_model(choice.source, device=device, priors=choice.priors)
+    if choice.search is not None:
+        choose_search(model, choice.search)
+    return model
 
 
 @dataclass(frozen=True)
