@@ -56,6 +56,9 @@ def test_damage_is_told(tmp_path):
     (tmp_path / "FSD50K.metadata/dev_clips_info_FSD50K.json").write_text("[1]")
     with pytest.raises(DatasetError, match=r"dev_clips_info_FSD50K.json: cannot be read"):
         FSD50K.index(tmp_path, "train")
+    (tmp_path / "FSD50K.ground_truth/eval.csv").write_text("fname,labels,mids\n")
+    with pytest.raises(DatasetError, match="there is no clip of eval"):
+        FSD50K.index(tmp_path, "eval")
     (tmp_path / "FSD50K.ground_truth/dev.csv").write_text("fname,labels\n1,Dog\n")
     with pytest.raises(DatasetError, match="no column split"):
         FSD50K.index(tmp_path, "dev")

@@ -84,7 +84,20 @@ def test_damaged_wide_and_resampled_files_and_absent_lists_are_told(root):
     }
     assert problems["validation/example00000.wav"] == "it has 2 channels, not 1"
     assert problems["validation/example00001.wav"] == "its rate is 44100 Hz, not 16000"
-    with pytest.raises(DatasetError, match=r"eval_example_list.txt: cannot be read"):
+    with pytest.raises(DatasetError, match=r"eval_example_list.txt: it is missing"):
+        FUSS.index(root, "eval")
+
+
+def test_lists_that_hold_nothing_or_nonsense_are_told(root):
+    path = root / "ssdata/eval_example_list.txt"
+    path.write_text("/elsewhere/a.wav\t../b.wav\n")
+    assert {"/elsewhere/a.wav", "../b.wav"} <= {fault.path for fault in FUSS.check(root)}
+    path.write_bytes(b"\xff\xfe\x00")
+    (fault,) = beyond_size(FUSS.check(root))
+    assert fault.path == "eval_example_list.txt"
+    assert fault.problem.startswith("it cannot be understood (UnicodeDecodeError")
+    path.write_text("\n")
+    with pytest.raises(DatasetError, match="the list is empty"):
         FUSS.index(root, "eval")
 
 

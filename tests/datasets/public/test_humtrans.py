@@ -36,6 +36,13 @@ def test_all_need_no_list_and_may_lie_anywhere(root):
         HUMTRANS.index(root, "test")
 
 
+def test_a_split_without_recordings_is_told(root):
+    (root / KEYS).write_text('{"TRAIN": ["F01_0005_0001_1"], "VALID": [], "TEST": []}')
+    assert [track.name for track in HUMTRANS.index(root, "train")] == ["F01_0005_0001_1"]
+    with pytest.raises(DatasetError, match="it names no recording of validation"):
+        HUMTRANS.index(root, "validation")
+
+
 def test_faults_are_told(root):
     assert beyond_size(HUMTRANS.check(root)) == []
     (root / "all_midi" / "M02_0100_0002_1.mid").unlink()

@@ -8,10 +8,14 @@ from unbraid.datasets.public.dataset import Fault
 from unbraid.datasets.public.listing import (
     base_of,
     check_split,
+    fault_of,
     files,
     folders,
+    length_faults,
     read_lines,
     read_table,
+    reason_of,
+    relative,
     size_fault,
     sound_faults,
 )
@@ -41,6 +45,45 @@ def test_the_base_is_the_root_or_a_folder_in_it(tmp_path):
         base_of(tmp_path / "nowhere", inside=(), holds=("test",), title="X")
 
 
+@pytest.mark.parametrize("given", ["music", "music/Corpus/train", "music/Corpus/train/song", "music/Corpus/README.md"])
+def test_a_root_a_little_too_high_or_too_low_is_told_where_the_dataset_lies(tmp_path, given):
+    (tmp_path / "music" / "Corpus" / "train" / "song").mkdir(parents=True)
+    (tmp_path / "music" / "Corpus" / "README.md").write_text("read me")
+    with pytest.raises(DatasetError) as told:
+        base_of(tmp_path / given, inside=(), holds=("train", "test"), title="X")
+    assert str(told.value).endswith(f"it seems to lie in {tmp_path / 'music' / 'Corpus'}")
+    assert ("it is a file" in str(told.value)) == given.endswith(".md")
+
+
+def test_what_lies_elsewhere_keeps_its_path(tmp_path):
+    assert relative(tmp_path / "a" / "b.wav", tmp_path) == "a/b.wav"
+    assert relative(Path("/elsewhere/b.wav"), tmp_path) == "/elsewhere/b.wav"
+
+
+def test_an_error_about_a_file_becomes_its_fault(tmp_path):
+    error = DatasetError(f"{tmp_path / 'list.txt'}: it is missing: get it again")
+    assert fault_of(error, tmp_path, cure="get it again") == Fault("list.txt", "it is missing", "get it again")
+    assert fault_of(error, tmp_path, cure="other").problem == "it is missing: get it again"
+
+
+def test_reasons_are_one_line():
+    assert reason_of(ValueError("a\n  b")) == "it cannot be understood (ValueError: a b)"
+
+
+def test_what_belongs_together_is_equally_long(tmp_path):
+    for name, length in {"mix": 100, "noise": 90, "speech": 100}.items():
+        write(tmp_path / "one" / f"{name}.wav", np.zeros(length), 16000)
+        write(tmp_path / "two" / f"{name}.wav", np.zeros(length), 16000 if name != "noise" else 8000)
+    (tmp_path / "one" / "cut.wav").write_bytes(b"RIFF")
+    names = ("mix.wav", "noise.wav", "speech.wav", "cut.wav", "absent.wav")
+    groups = [[tmp_path / folder / name for name in names] for folder in ("one", "two")]
+    assert length_faults(tmp_path, groups, cure="again") == [
+        Fault(
+            "one/mix.wav", "its files differ in length: one/noise.wav has 90, one/speech.wav has 100 samples", "again"
+        )
+    ]
+
+
 def test_splits_are_checked():
     check_split("train", ("train", "test"), title="X")
     with pytest.raises(DatasetError, match="X has no split 'dev': choose one of train, test"):
@@ -57,7 +100,7 @@ def test_lists_and_tables_with_marks_blanks_and_long_rows(tmp_path):
         read_table(path, columns=("name", "size"))
     path.write_bytes(b"\xff\xfe\x00")
     for read in (read_lines, lambda path: read_table(path, columns=())):
-        with pytest.raises(DatasetError, match="cannot be read"):
+        with pytest.raises(DatasetError, match="cannot be understood"):
             read(path)
     path.write_text("")
     with pytest.raises(DatasetError, match="no column name"):

@@ -56,7 +56,9 @@ def test_what_is_wrong_is_told_with_its_cure(root):
     assert faults["train/Leaf - Summerghost/bass.wav"].problem.endswith("is missing")
     assert "1 channels" in faults["train/Meaxic - Take A Step/drums.wav"].problem
     assert "48000 Hz" in faults["train/Müller & Söhne - Café/other.wav"].problem
-    assert "40000, 44100 samples" in faults["train/A Classic Education - NightOwl"].problem
+    assert faults["train/A Classic Education - NightOwl/mixture.wav"].problem.startswith(
+        "its files differ in length: A Classic Education - NightOwl/vocals.wav has 40000, "
+    )
     assert "test/AM Contra - Heart Peripheral/mixture.wav" in faults
     assert all(fault.cure == "unpack musdb18hq.zip again" for fault in faults.values())
     with pytest.raises(DatasetError, match=r"bass\.wav: it is missing"):

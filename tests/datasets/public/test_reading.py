@@ -131,6 +131,9 @@ def test_headers_are_remembered_until_the_file_changes(tmp_path, monkeypatch):
     write(path, n_samples=70, rate=8000)  # of the same size
     os.utime(path, ns=(stamp, stamp + 1))
     assert probe(path).sample_rate == 8000
+    write(path, n_samples=70, rate=16000)
+    os.utime(path, ns=(stamp, stamp + 1))  # as archives and copies do, which restore the time
+    assert probe(path).sample_rate == 16000
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b""])

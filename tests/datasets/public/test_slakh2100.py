@@ -69,8 +69,8 @@ def test_faults_are_told(root):
     told = {
         fault.path: fault.problem for fault in beyond_size(SLAKH2100_REDUX.check(root)) if "S05" not in fault.problem
     }
-    assert "cannot be understood" in told["train/Track00003"]
-    assert "mix.flac" in told["train/Track00001"]
+    assert "cannot be understood" in told["train/Track00003/metadata.yaml"]
+    assert told["train/Track00001/mix.flac"] == "it is missing"
     with pytest.raises(DatasetError, match="cannot be understood"):
         SLAKH2100_REDUX.index(root, "train")
 

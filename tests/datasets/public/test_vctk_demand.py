@@ -76,7 +76,7 @@ def test_what_is_missing_or_damaged_is_told(root):
     faults = {fault.path: fault.problem for fault in beyond_size(VCTK_DEMAND.check(root))}
     assert faults["clean_testset_wav/p232_001.wav"] == "the file is missing"
     assert faults["clean_testset_wav/p232_005.wav"] == "its rate is 16000 Hz, not 48000"
-    assert faults["noisy_testset_wav/p257_001.wav"] == "it is not as long as its clean file"
+    assert faults["noisy_testset_wav/p257_001.wav"].startswith("its files differ in length: noisy_")
     with pytest.raises(DatasetError, match="p232_001"):
         VCTK_DEMAND.index(root, "test")
     for path in (root / "noisy_trainset_56spk_wav").glob("p*.wav"):

@@ -104,6 +104,15 @@ def test_what_was_not_made_is_told(tmp_path):
         WhamVariant(rate="44k")
 
 
+def test_a_part_that_is_shorter_than_its_mixture_is_told(tmp_path):
+    make_wham(tmp_path)
+    path = next((tmp_path / "wav16k/max/tt/noise").glob("*.wav"))
+    write(path, np.zeros(7), 16000)
+    (fault,) = beyond_size(BY_NAME["wham"].check(tmp_path))
+    assert fault.path == f"tt/mix_both/{path.name}"
+    assert fault.problem.startswith(f"its files differ in length: noise/{path.name} has 7, ")
+
+
 def test_trees_name_the_folders():
     assert "wav8k/max/" in BY_NAME["whamr-clean-8k"].tree
     assert "s1_reverb/" in BY_NAME["whamr-clean-8k"].tree

@@ -29,6 +29,8 @@ def test_missing_files_columns_and_strange_splits_are_told(tmp_path):
     ]
     with pytest.raises(DatasetError, match="40na_Day0"):
         WHAM_NOISE.index(tmp_path, "train")
+    with pytest.raises(DatasetError, match="it has no recording of valid"):
+        WHAM_NOISE.index(tmp_path, "valid")
     table.write_text("Filename,Split\na.wav,Train\n")
     with pytest.raises(DatasetError, match="no column WHAM! Split"):
         WHAM_NOISE.index(tmp_path, "train")

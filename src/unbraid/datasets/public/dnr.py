@@ -11,7 +11,15 @@ from pathlib import Path
 
 from unbraid.datasets.public.dataset import Dataset, Fault, Recording, Stem, Track
 from unbraid.datasets.public.headers import recordings_of
-from unbraid.datasets.public.listing import base_of, check_split, folders, relative, size_fault, sound_faults
+from unbraid.datasets.public.listing import (
+    base_of,
+    check_split,
+    folders,
+    length_faults,
+    relative,
+    size_fault,
+    sound_faults,
+)
 from unbraid.errors import DatasetError
 
 SPLITS = ("tr", "cv", "tt")
@@ -58,7 +66,9 @@ def check_dnr(root: Path) -> list[Fault]:
         for folder in mixtures:
             if not (folder / _ANNOTATIONS).is_file():
                 faults.append(Fault(relative(folder / _ANNOTATIONS, base), "the file is missing", _CURE))
-        paths = [path for folder in mixtures for path in _files(folder).values()]
+        groups = [list(_files(folder).values()) for folder in mixtures]
+        paths = [path for group in groups for path in group]
+        faults += length_faults(base, groups, cure=_CURE)
         faults += sound_faults(base, paths, sample_rates=(SAMPLE_RATE,), n_channels=(1,), cure=_CURE)
     return faults
 

@@ -48,6 +48,8 @@ def index_fsd50k(root: Path, split: str) -> list[Track]:
     rows = _rows(base, part)
     if split in _VALIDATION:
         rows = [row for row in rows if row["split"] == _VALIDATION[split]]
+    if not rows:
+        raise DatasetError(f"{base / _TABLES}: there is no clip of {split}: unpack FSD50K.ground_truth.zip again")
     collection, about = _collection(base, part), _clips(base, part)
     found = recordings_of((_clip(base, part, row) for row in rows), dataset="fsd50k")
     return [

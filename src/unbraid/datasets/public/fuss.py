@@ -15,6 +15,8 @@ from unbraid.datasets.public.headers import recordings_of
 from unbraid.datasets.public.listing import (
     base_of,
     check_split,
+    fault_of,
+    length_faults,
     read_lines,
     relative,
     size_fault,
@@ -47,6 +49,8 @@ def index_fuss(root: Path, split: str, *, folder: str) -> list[Track]:
     check_split(split, SPLITS, title="FUSS")
     base = _base(root, folder)
     mixtures = [[base / name for name in line.split("\t")] for line in read_lines(_list(base, split))]
+    if not mixtures:
+        raise DatasetError(f"{_list(base, split)}: the list is empty: unpack {_ARCHIVES[folder]} again")
     found = recordings_of((path for paths in mixtures for path in paths), dataset=_NAMES[folder])
     return [_track(base, split, [found[path] for path in paths], folder) for paths in mixtures]
 
@@ -62,12 +66,15 @@ def check_fuss(root: Path, *, folder: str) -> list[Fault]:
     faults = []
     for split in SPLITS:
         path = _list(base, split)
-        if not path.is_file():
-            faults.append(Fault(relative(path, base), "the list is missing", cure))
+        try:
+            lines = read_lines(path)
+        except DatasetError as error:
+            faults.append(fault_of(error, base, cure=cure))
             continue
-        lines = read_lines(path)
         faults += size_fault(relative(path, base), found=len(lines), expected=SIZES[split], what="mixtures", cure=cure)
-        paths = [base / name for line in lines for name in line.split("\t")]
+        mixtures = [[base / name for name in line.split("\t")] for line in lines]
+        paths = [one for group in mixtures for one in group]
+        faults += length_faults(base, mixtures, cure=cure)
         faults += sound_faults(base, paths, sample_rates=(SAMPLE_RATE,), n_channels=(1,), cure=cure)
     return faults
 

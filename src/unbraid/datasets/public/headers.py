@@ -105,7 +105,7 @@ def survey(paths: Iterable[Path]) -> Survey:
     """
     wanted = list(dict.fromkeys(paths))
     with ThreadPoolExecutor(_THREADS) as pool:
-        states = dict(zip(wanted, pool.map(_state, wanted), strict=True))
+        states = dict(zip(wanted, pool.map(state_of, wanted), strict=True))
         known = _remembered(states)
         unknown = [path for path in wanted if path not in known]
         results = dict(zip(unknown, pool.map(_read, unknown), strict=True))
@@ -115,12 +115,16 @@ def survey(paths: Iterable[Path]) -> Survey:
     return Survey(headers, {path: reason for path, reason in results.items() if isinstance(reason, str)})
 
 
-def _state(path: Path) -> tuple[int, int] | None:
+def state_of(path: Path) -> tuple[int, int] | None:
+    """Return size and time of change of a file, in nanoseconds; None where it cannot be seen.
+
+    The system's own time counts too, which nothing sets back: archives and copies restore the other one.
+    """
     try:
         found = path.stat()
     except (OSError, ValueError):
         return None
-    return found.st_size, found.st_mtime_ns
+    return found.st_size, max(found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _read(path: Path) -> tuple[Header, ...] | str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from unbraid.datasets.public.dataset import Dataset, Fault, Stem, Track
 from unbraid.datasets.public.headers import recordings_of
-from unbraid.datasets.public.listing import check_split, files, folders, relative, size_fault, sound_faults
+from unbraid.datasets.public.listing import check_split, files, folders, reason_of, relative, size_fault, sound_faults
 from unbraid.errors import DatasetError
 
 NAME = "humtrans"
@@ -44,6 +44,8 @@ def index(root: Path, split: str) -> list[Track]:
     lost = [name for name in chosen if name not in wavs]
     if lost:
         raise DatasetError(f"{root}: {len(lost)} of its recordings are missing, such as {lost[0]}.wav: {_CURE}")
+    if not chosen:
+        raise DatasetError(f"{root / KEYS}: it names no recording of {split}: get it from {HUMTRANS.url}")
     found = recordings_of((wavs[name] for name in chosen), dataset=NAME)
     return [
         Track(name, NAME, part_of.get(name, "all"), (Stem(LABEL, LABEL, (found[wavs[name]],), score=scores.get(name)),))
@@ -84,8 +86,7 @@ def read_keys(root: Path) -> dict[str, list[str]]:
         table = json.loads(path.read_text(encoding="utf-8"))
         return {split: sorted(str(name).removesuffix(".wav") for name in table[key]) for split, key in _KEY_OF.items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = "it is missing" if isinstance(error, FileNotFoundError) else f"it cannot be read ({error!r})"
-        raise DatasetError(f"{path}: {reason}: get it from {HUMTRANS.url}") from error
+        raise DatasetError(f"{path}: {reason_of(error)}: get it from {HUMTRANS.url}") from error
 
 
 def _files(root: Path, *suffixes: str) -> dict[str, Path]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from unbraid.datasets.public.dataset import Stem
-from unbraid.datasets.public.headers import cache_file
+from unbraid.datasets.public.headers import cache_file, state_of
 
 Value = TypeVar("Value")
 
@@ -61,8 +61,7 @@ def _key(name: str, stem: Stem) -> str:
     """Name a measurement of a stem as long as none of its files changes."""
     facts: list[object] = [name]
     for recording in stem.recordings:
-        state = recording.path.stat() if recording.path.is_file() else None
-        facts += [str(recording.path.absolute()), state and state.st_size, state and state.st_mtime_ns]
+        facts += [str(recording.path.absolute()), state_of(recording.path)]
         facts += [recording.start, recording.n_samples, recording.stream, recording.gain]
     return hashlib.blake2b(json.dumps(facts).encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
 

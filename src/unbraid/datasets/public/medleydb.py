@@ -17,11 +17,21 @@ from typing import Any
 
 from unbraid.datasets.public.dataset import Dataset, Fault, Recording, Stem, Track
 from unbraid.datasets.public.headers import recordings_of
-from unbraid.datasets.public.listing import base_of, check_split, folders, relative, size_fault, sound_faults
+from unbraid.datasets.public.listing import (
+    check_split,
+    fault_of,
+    find_base,
+    folders,
+    read_lines,
+    reason_of,
+    size_fault,
+    sound_faults,
+)
 from unbraid.errors import DatasetError
 
 SPLITS = ("all", "raw")
 SAMPLE_RATE = 44_100
+LISTS = (".", "medleydb/resources", "..", "../medleydb/resources")
 METADATA = ("Metadata", "medleydb/data/Metadata", "../Metadata", "../medleydb/data/Metadata")
 
 
@@ -33,11 +43,12 @@ class _Edition:
     title: str
     size: int
     version: str
+    other: str
     cure: str
 
 
-_FIRST = _Edition("medleydb", "MedleyDB 1", 122, "V1", "unpack the archives of MedleyDB 1 again")
-_SECOND = _Edition("medleydb2", "MedleyDB 2", 74, "V2", "unpack the archives of MedleyDB 2 again")
+_FIRST = _Edition("medleydb", "MedleyDB 1", 122, "V1", "V2", "unpack the archives of MedleyDB 1 again")
+_SECOND = _Edition("medleydb2", "MedleyDB 2", 74, "V2", "V1", "unpack the archives of MedleyDB 2 again")
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,9 @@ def index(root: Path, split: str, *, edition: _Edition) -> list[Track]:
     """
     check_split(split, SPLITS, title=edition.title)
     base = _base(root, edition)
-    facts = {song: _read(song, base, edition) for song in _songs(base)}
-    facts = {song: known for song, known in facts.items() if _fits(known, edition)}
+    facts = {song: _read(song, base, edition) for song in _songs_of(edition, base)}
+    if not facts:
+        raise DatasetError(f"{base}: none of its songs is of {edition.title}: {edition.cure}")
     parts = {song: _parts(song, known, raw=split == "raw") for song, known in facts.items()}
     paths = [part.file for members in parts.values() for part in members]
     mixtures = {song: song / str(known["mix_filename"]) for song, known in facts.items()}
@@ -77,36 +89,44 @@ def check(root: Path, *, edition: _Edition) -> list[Fault]:
     Raises:
         DatasetError: if the root is not MedleyDB.
     """
-    base, faults, paths, n_songs = _base(root, edition), [], [], 0
-    for song in _songs(base):
+    base = _base(root, edition)
+    songs = _songs_of(edition, base)
+    faults, paths = size_fault(".", found=len(songs), expected=edition.size, what="songs", cure=edition.cure), []
+    for song in songs:
         try:
             facts = _read(song, base, edition)
         except DatasetError as error:
-            faults.append(Fault(relative(song, base), str(error), edition.cure))
+            faults.append(fault_of(error, base, cure=edition.cure))
             continue
-        if not _fits(facts, edition):
-            continue
-        n_songs += 1
         paths.append(song / str(facts["mix_filename"]))
         paths += [part.file for raw in (False, True) for part in _parts(song, facts, raw=raw)]
-    faults += size_fault(".", found=n_songs, expected=edition.size, what="songs", cure=edition.cure)
     return faults + sound_faults(base, paths, sample_rates=(SAMPLE_RATE,), n_channels=(1, 2), cure=edition.cure)
 
 
 def _base(root: Path, edition: _Edition) -> Path:
-    for name in (edition.version, "Audio", f"MedleyDB/{edition.version}", "MedleyDB/Audio", "."):
-        base = base_of(root, inside=(), holds=(".",), title=edition.title) / name
-        if _songs(base):
-            return base
-    raise DatasetError(f"{root}: this is not {edition.title} (no folder of a song with its _STEMS): give its folder")
+    inside = (edition.version, "Audio", f"MedleyDB/{edition.version}", "MedleyDB/Audio")
+    return find_base(
+        root,
+        inside=inside,
+        is_base=lambda folder: folder.name != edition.other and bool(_songs(folder)),
+        title=edition.title,
+        lack="no folder of a song with its _STEMS",
+    )
 
 
 def _songs(base: Path) -> list[Path]:
     return [folder for folder in folders(base) if (folder / f"{folder.name}_STEMS").is_dir()]
 
 
-def _fits(facts: Mapping[str, Any], edition: _Edition) -> bool:
-    return str(facts.get("dataset_version", edition.version)) == edition.version
+def _songs_of(edition: _Edition, base: Path) -> list[Path]:
+    """Return the songs of an edition, where both lie in one folder those that its list of songs has, if that is there.
+
+    The project's repository has the lists; its program wants both editions in one folder, ``Audio``.
+    """
+    name = f"tracklist_{edition.version.lower()}.txt"
+    path = next((one for place in LISTS if (one := base / place / name).is_file()), None)
+    listed = None if path is None else set(read_lines(path))
+    return [song for song in _songs(base) if listed is None or song.name in listed]
 
 
 def _read(song: Path, base: Path, edition: _Edition) -> dict[str, Any]:
@@ -125,7 +145,7 @@ def _read(song: Path, base: Path, edition: _Edition) -> dict[str, Any]:
             raise KeyError("filename")
         return {"mix_filename": f"{song.name}_MIX.wav", **facts}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-        raise DatasetError(f"{path}: it does not list stems as MedleyDB does ({error!r}): {edition.cure}") from error
+        raise DatasetError(f"{path}: {reason_of(error)}: {edition.cure}") from error
 
 
 def _parts(song: Path, facts: Mapping[str, Any], *, raw: bool) -> list[_Part]:

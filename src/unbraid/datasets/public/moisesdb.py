@@ -19,10 +19,12 @@ from pathlib import Path
 from unbraid.datasets.public.dataset import Dataset, Fault, Recording, Stem, Track
 from unbraid.datasets.public.headers import recordings_of
 from unbraid.datasets.public.listing import (
-    base_of,
     check_split,
+    fault_of,
+    find_base,
     folders,
     read_table,
+    reason_of,
     relative,
     size_fault,
     sound_faults,
@@ -86,7 +88,7 @@ def check(root: Path) -> list[Fault]:
         try:
             parts = _parts(song)
         except DatasetError as error:
-            faults.append(Fault(relative(song / "data.json", base), str(error), _CURE))
+            faults.append(fault_of(error, base, cure=_CURE))
             continue
         paths += [part.file for part in parts]
         strange = sorted({part.stem for part in parts} - set(STEM_NAMES))
@@ -131,10 +133,9 @@ def _split_of(fold: int) -> str:
 
 def _base(root: Path) -> Path:
     inside = ("moisesdb_v0.1", "moisesdb/moisesdb_v0.1")
-    base = base_of(root, inside=inside, holds=(".",), title=TITLE)
-    if not _songs(base):
-        raise DatasetError(f"{root}: this is not {TITLE} (no folder with a data.json): give the folder of the songs")
-    return base
+    return find_base(
+        root, inside=inside, is_base=lambda folder: bool(_songs(folder)), title=TITLE, lack="no folder with a data.json"
+    )
 
 
 def _songs(base: Path) -> list[Path]:
@@ -157,7 +158,7 @@ def _parts(song: Path) -> list[_Part]:
             for track in stem["tracks"]
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"{path}: it does not list stems as MoisesDB does ({error!r}): {_CURE}") from error
+        raise DatasetError(f"{path}: {reason_of(error)}: {_CURE}") from error
     if not parts:
         raise DatasetError(f"{path}: it lists no stem: {_CURE}")
     return parts

@@ -10,8 +10,8 @@ from pathlib import Path
 from unicodedata import normalize
 
 from unbraid.datasets.public.dataset import Dataset, Fault, Recording, Stem, Track
-from unbraid.datasets.public.headers import recordings_of, survey
-from unbraid.datasets.public.listing import base_of, check_split, folders, relative, size_fault, sound_faults
+from unbraid.datasets.public.headers import recordings_of
+from unbraid.datasets.public.listing import base_of, check_split, folders, length_faults, size_fault, sound_faults
 from unbraid.errors import DatasetError
 
 NAME = "musdb18-hq"
@@ -70,12 +70,7 @@ def check(root: Path) -> list[Fault]:
         faults += size_fault(part, found=len(songs), expected=size, what="songs", cure=_CURE)
         files = [song / name for song in songs for name in _FILES]
         faults += sound_faults(base, files, sample_rates=(SAMPLE_RATE,), n_channels=(2,), cure=_CURE)
-        headers = survey(file for file in files if file.is_file()).headers
-        for song in songs:
-            lengths = {headers[song / name][0].n_samples for name in _FILES if song / name in headers}
-            if len(lengths) > 1:
-                lengths_told = ", ".join(map(str, sorted(lengths)))
-                faults.append(Fault(relative(song, base), f"its files are {lengths_told} samples long", _CURE))
+        faults += length_faults(base, [[song / name for name in _FILES] for song in songs], cure=_CURE)
     return faults
 
 

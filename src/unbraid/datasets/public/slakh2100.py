@@ -18,7 +18,16 @@ from typing import Any
 
 from unbraid.datasets.public.dataset import Dataset, Fault, Recording, Stem, Track
 from unbraid.datasets.public.headers import recordings_of
-from unbraid.datasets.public.listing import base_of, check_split, folders, relative, size_fault, sound_faults
+from unbraid.datasets.public.listing import (
+    check_split,
+    fault_of,
+    find_base,
+    folders,
+    reason_of,
+    relative,
+    size_fault,
+    sound_faults,
+)
 from unbraid.errors import DatasetError
 
 SAMPLE_RATE = 44_100
@@ -97,7 +106,7 @@ def check(root: Path, *, edition: _Edition) -> list[Fault]:
                 facts = _read(track, edition)
                 paths.append(_mixture(track, edition))
             except DatasetError as error:
-                faults.append(Fault(relative(track, base), str(error), edition.cure))
+                faults.append(fault_of(error, base, cure=edition.cure))
                 continue
             here = _stem_files(track, facts)
             paths += here.values()
@@ -107,10 +116,12 @@ def check(root: Path, *, edition: _Edition) -> list[Fault]:
 
 
 def _base(root: Path, edition: _Edition) -> Path:
-    base = base_of(root, inside=edition.inside, holds=(".",), title=edition.title)
-    if not any(_tracks(base, split, edition) for split in edition.sizes):
-        raise DatasetError(f"{root}: this is not {edition.title} (no folder Track00001 or so): give its folder")
-    return base
+    def is_base(folder: Path) -> bool:
+        return any(_tracks(folder, split, edition) for split in edition.sizes)
+
+    return find_base(
+        root, inside=edition.inside, is_base=is_base, title=edition.title, lack="no folder Track00001 or so"
+    )
 
 
 def _tracks(base: Path, split: str, edition: _Edition) -> list[Path]:
@@ -138,8 +149,7 @@ def _read(track: Path, edition: _Edition) -> dict[str, Any]:
         if not all(isinstance(stem, dict) and "inst_class" in stem for stem in facts["stems"].values()):
             raise KeyError("inst_class")
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-        reason = "it is missing" if isinstance(error, FileNotFoundError) else f"it cannot be understood ({error!r})"
-        raise DatasetError(f"{path}: {reason}: {edition.cure}") from error
+        raise DatasetError(f"{path}: {reason_of(error)}: {edition.cure}") from error
     return dict(facts)
 
 

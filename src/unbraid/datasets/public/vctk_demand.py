@@ -11,8 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from unbraid.datasets.public.dataset import Dataset, Fault, Recording, Stem, Track
-from unbraid.datasets.public.headers import recordings_of, survey
-from unbraid.datasets.public.listing import base_of, check_split, files, read_lines, relative, size_fault, sound_faults
+from unbraid.datasets.public.headers import recordings_of
+from unbraid.datasets.public.listing import (
+    base_of,
+    check_split,
+    files,
+    length_faults,
+    read_lines,
+    size_fault,
+    sound_faults,
+)
 from unbraid.errors import DatasetError
 
 FOLDERS = {"train-28spk": "trainset_28spk", "train-56spk": "trainset_56spk", "test": "testset"}
@@ -63,10 +71,7 @@ def check_vctk_demand(root: Path) -> list[Fault]:
         faults += size_fault(folder.name, found=len(names), expected=SIZES[part], what="utterances", cure=cure)
         paths = [_folder(base, side, part) / name for name in names for side in ("clean", "noisy")]
         faults += sound_faults(base, paths, sample_rates=(SAMPLE_RATE,), n_channels=(1,), cure=cure)
-        headers = survey(paths).headers
-        for clean, noisy in zip(paths[::2], paths[1::2], strict=True):
-            if clean in headers and noisy in headers and headers[clean][0].n_samples != headers[noisy][0].n_samples:
-                faults.append(Fault(relative(noisy, base), "it is not as long as its clean file", cure))
+        faults += length_faults(base, list(zip(paths[1::2], paths[::2], strict=True)), cure=cure)
     return faults
 
 

@@ -14,7 +14,15 @@ from pathlib import Path
 
 from unbraid.datasets.public.dataset import Dataset, Fault, Recording, Stem, Track
 from unbraid.datasets.public.headers import recordings_of
-from unbraid.datasets.public.listing import base_of, check_split, files, relative, size_fault, sound_faults
+from unbraid.datasets.public.listing import (
+    base_of,
+    check_split,
+    files,
+    length_faults,
+    relative,
+    size_fault,
+    sound_faults,
+)
 from unbraid.errors import DatasetError, SettingsError
 
 SPLITS = ("tr", "cv", "tt")
@@ -114,7 +122,9 @@ def check_wham(root: Path, *, variant: WhamVariant) -> list[Fault]:
             cure=_CURE,
         )
         every = sorted(set().union(*names.values()))
-        paths = [folder / name for name in every for folder in folders.values()]
+        groups = [[folder / name for folder in folders.values()] for name in every]
+        paths = [path for group in groups for path in group]
+        faults += length_faults(base, groups, cure=_CURE)
         faults += sound_faults(base, paths, sample_rates=(RATES[variant.rate],), n_channels=(1,), cure=_CURE)
     return faults
 

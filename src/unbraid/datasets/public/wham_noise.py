@@ -11,6 +11,7 @@ from pathlib import Path
 from unbraid.datasets.public.dataset import Dataset, Fault, Stem, Track
 from unbraid.datasets.public.headers import recordings_of
 from unbraid.datasets.public.listing import base_of, check_split, read_table, sound_faults
+from unbraid.errors import DatasetError
 
 SPLITS = ("train", "valid", "test")
 SAMPLE_RATE = 48_000
@@ -30,6 +31,8 @@ def index_wham_noise(root: Path, split: str) -> list[Track]:
     check_split(split, SPLITS, title=WHAM_NOISE.title)
     base = _base(root)
     paths = [base / "audio" / row[_FILE] for row in _rows(base) if row[_SPLIT].strip().lower() == split]
+    if not paths:
+        raise DatasetError(f"{base / _TABLE}: it has no recording of {split}: {_CURE}")
     found = recordings_of(paths, dataset=WHAM_NOISE.name)
     return [Track(path.stem, WHAM_NOISE.name, split, (Stem("noise", "noise", (found[path],)),)) for path in paths]
 
