@@ -2,7 +2,9 @@
 
 import io
 import json
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from studio_server import RATE, wav_bytes
 from unbraid.audio.files import read_audio
 from unbraid.delivery import DeliveryOptions, separate_file
 from unbraid.guides.kinds import Prompts
+from unbraid.server import exports
 from unbraid.server.exports import encoding_for
 
 NAMES = ["vocals", "drums", "residual"]
@@ -130,6 +133,27 @@ def test_five_stems_are_no_stem_file(server):
     error = server.refused("GET", f"/api/jobs/{job['id']}/stem-mp4", 409)
     assert error["message"] == "a stem file holds 4 stems, not 5: ask for fewer targets"
     assert not list((server.data_dir / "uploads").iterdir())
+
+
+def test_many_downloads_leave_threads_for_everybody_else(server, separated, monkeypatch):
+    making, go_on = threading.Semaphore(0), threading.Event()
+    make = exports.make
+
+    def wait(*words, **named):
+        making.release()
+        assert go_on.wait(60)
+        return make(*words, **named)
+
+    monkeypatch.setattr(exports, "make", wait)
+    with ThreadPoolExecutor(50) as pool:
+        answers = [pool.submit(server.http.get, f"/api/jobs/{separated[1]}/stems/0") for _ in range(50)]
+        try:
+            for _ in range(4):
+                assert making.acquire(timeout=60)
+            server.get("/health", timeout=30)
+        finally:
+            go_on.set()
+    assert {answer.result().status_code for answer in answers} == {200}
 
 
 @pytest.mark.parametrize("container", ["mp3", "ogg"])

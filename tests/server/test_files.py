@@ -5,10 +5,13 @@ import json
 import struct
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import mido
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 from studio_server import RATE, wav_bytes
 
@@ -49,15 +52,11 @@ def test_samples_come_back_as_they_are_in_the_file(server):
         data = wav_bytes(0.5, subtype=subtype, seed=3)
         file = server.upload(server.session(), data)
         answer = server.get(f"/api/sounds/{file['id']}/samples", params={"start": 100, "stop": 200})
-        import soundfile
-
         expected, _ = soundfile.read(io.BytesIO(data), dtype="float32", start=100, stop=200)
         assert np.array_equal(np.frombuffer(answer.content, "<f4").reshape(-1, 2), expected), subtype
 
 
 def test_the_wav_of_a_sound_takes_ranges(server):
-    import soundfile
-
     data = wav_bytes(2.0, rate=44100)
     sound = server.upload(server.session(), data)["id"]
     where = f"/api/sounds/{sound}/audio"
@@ -75,11 +74,16 @@ def test_the_wav_of_a_sound_takes_ranges(server):
         answer = server.get(where, 206, headers={"range": named})
         assert answer.content == part, named
         assert answer.headers["content-range"].endswith(f"/{len(whole)}")
-    server.refused("GET", where, 416, headers={"range": f"bytes={len(whole)}-"})
+    for named in (f"bytes={len(whole)}-", "bytes=-0"):
+        answer = server.http.get(where, headers={"range": named})
+        assert (answer.status_code, answer.json()["error"]["type"]) == (416, "NotFinal")
+        assert answer.headers["content-range"] == f"bytes */{len(whole)}"
     for named in ("bytes=9-3", "bytes=-", "seconds=0-1", "bytes=0-1,5-6", "bytes=" + "9" * 40 + "-"):
         assert server.get(where, headers={"range": named}).content == whole, named
     etag = server.get(where).headers["etag"]
-    assert server.http.get(where, headers={"if-none-match": etag}).status_code == 304
+    for named in (etag, f"W/{etag}", f'"another", {etag}', "*"):
+        assert server.http.get(where, headers={"if-none-match": named}).status_code == 304, named
+    assert server.get(where, headers={"if-none-match": '"another"'}).content == whole
     assert server.get(where, headers={"range": "bytes=0-9", "if-range": '"another"'}).content == whole
 
 
@@ -220,6 +224,44 @@ def test_a_decoder_that_takes_too_much_memory_is_stopped(start):
         assert server.get("/health").json()["status"] == "ok"
 
 
+def test_a_small_file_that_is_a_large_sound_is_refused(start):
+    silence = io.BytesIO()
+    soundfile.write(silence, np.zeros((60 * 192_000, 2), np.int16), 192_000, format="FLAC")
+    with start(session_bytes=5_000_000) as server:
+        session = server.session()
+        file = server.upload(session, silence.getvalue(), "bomb.flac")
+        assert (file["state"], len(silence.getvalue()) < 500_000) == ("failed", True)
+        assert "bomb.flac takes 46" in file["error"]
+        assert "--quota" in file["error"]
+        assert server.get(f"/api/sessions/{session}").json()["stored_bytes"] < 500_000
+
+
+def test_nothing_is_left_of_a_sound_that_cannot_be_read(server):
+    samples = np.zeros((20_000, 1), np.float32)
+    samples[15_000] = np.nan
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, RATE, format="WAV", subtype="FLOAT")
+    file = server.upload(server.session(), buffer.getvalue(), "broken.wav")
+    assert "not a finite number" in file["error"]
+    assert [path.name for path in server.studio.folder.file(file["id"]).iterdir()] == ["original"]
+    assert server.refused("GET", f"/api/sounds/{file['id']}/audio", 416, headers={"range": "bytes=500-"})
+
+
+def test_uploads_at_once_share_one_quota(start):
+    data = wav_bytes(1.0)
+    with start(session_files=2, session_bytes=10_000_000) as server, ThreadPoolExecutor(6) as pool:
+        where = f"/api/sessions/{server.session()}/files?name=a.wav"
+        barrier = Barrier(6)
+
+        def pieces():
+            yield data[:1000]
+            barrier.wait(30)  # nobody is done before everybody has begun
+            yield data[1000:]
+
+        answers = list(pool.map(lambda _: server.http.post(where, content=pieces()), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 429, 429, 429, 429]
+
+
 def test_a_picture_that_unpacks_to_gigabytes_is_refused(server):
     size = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
     chunks = [(b"IHDR", size), (b"IDAT", zlib.compress(bytes(30_001))), (b"IEND", b"")]
@@ -249,7 +291,7 @@ def test_messages_name_the_file_once(tmp_path):
     from unbraid.server.analysis import Upload
     from unbraid.server.limits import Limits
 
-    upload = Upload(tmp_path, "a.wav", Limits())
+    upload = Upload(tmp_path, "a.wav", Limits(), 0)
     assert in_users_words(f"{tmp_path}/original: is cut off", upload) == "a.wav: is cut off"
     assert in_users_words("is cut off", upload) == "a.wav: is cut off"
 
@@ -266,7 +308,7 @@ def test_a_session_that_is_removed_during_an_upload_leaves_nothing(server):
         server.studio.remove_session(session)
         yield data[1000:]
 
-    error = server.refused("POST", f"/api/sessions/{session}/files?name=a.wav", 409, content=pieces())
-    assert error["type"] == "Conflict"
+    error = server.refused("POST", f"/api/sessions/{session}/files?name=a.wav", 404, content=pieces())
+    assert error["type"] == "NotFound"
     assert set(server.studio.folder.files()) == before
     assert not list((server.data_dir / "uploads").iterdir())

@@ -1,7 +1,10 @@
 """What the server tells of itself, and what becomes of sessions that nobody uses."""
 
+import errno
 import json
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 from studio_server import wav_bytes
@@ -188,9 +191,57 @@ def test_a_transaction_is_whole_or_nothing(queue):
     assert [job.id for job in store.open_jobs()] == ["a1"]
 
 
+def test_what_follows_a_transaction_that_could_not_be_completed_is_kept(tmp_path):
+    store = Store(tmp_path / "base")
+    with pytest.raises(sqlite3.IntegrityError), store.transaction() as base:  # noqa: PT012
+        base.execute("PRAGMA defer_foreign_keys = ON")  # so that it fails no sooner than at its end
+        store.add_job(JobRow("job", "no take", "no session", "key"))
+    store.add_session(SessionRow("after"))
+    with closing(sqlite3.connect(tmp_path / "base")) as other:
+        assert other.execute("SELECT id FROM sessions").fetchall() == [("after",)]
+        assert other.execute("SELECT id FROM jobs").fetchall() == []
+    store.close()
+
+
 def test_rows_come_back_as_they_were(queue):
     store, _ = queue
     row = SessionRow("d", title="Café", page={"zoom": [1, None, "x"]})
     store.add_session(row)
     assert store.session("d") == row
     assert json.loads(json.dumps(store.session("d").page)) == row.page
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 507, "disk of the data folder is full"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/secret/place"), 409, "has just been removed"),
+        (PermissionError(errno.EACCES, "Permission denied", "/secret/place"), 409, "(Permission denied)"),
+    ],
+)
+def test_what_the_disk_refuses_is_told_in_words(server, monkeypatch, error, status, message):
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr(server.studio.store, "sessions", refuse)
+    told = server.refused("GET", "/api/sessions", status)
+    assert message in told["message"]
+    assert "secret" not in told["message"]
+
+
+def test_a_full_and_a_locked_data_base_are_told_in_words(start):
+    with start() as server:
+        base = server.studio.store._base
+        [pages] = base.execute("PRAGMA page_count").fetchone()
+        base.execute(f"PRAGMA max_page_count = {pages}")
+        title = {"title": "x" * 200}
+        answers = [server.http.post("/api/sessions", json=title) for _ in range(200)]
+        full = next(answer for answer in answers if answer.status_code != 201)
+        assert (full.status_code, full.json()["error"]["type"]) == (507, "DiskFull")
+        base.execute("PRAGMA max_page_count = 1000000")
+        base.execute("PRAGMA busy_timeout = 10")
+        with closing(sqlite3.connect(server.studio.folder.database)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            told = server.refused("POST", "/api/sessions", 409, json=title)
+            assert "close what else uses it" in told["message"]
+        server.session()

@@ -76,7 +76,8 @@ class Analyses:
             self._fail(file_id, f"{row.name}: the server stopped {row.attempts} times while it read this file")
             return
         self._store.change_file(file_id, attempts=row.attempts + 1)
-        upload = analysis.Upload(self._folder.file(file_id), row.name, self._limits)
+        room = self._limits.session_bytes - self._store.stored_bytes(row.session)
+        upload = analysis.Upload(self._folder.file(file_id), row.name, self._limits, room)
         process, connection = begin(analysis.main, upload)
         ended = False
         told = 0
@@ -110,4 +111,5 @@ class Analyses:
             self._changed(file_id)
 
     def _fail(self, file_id: str, message: str) -> None:
+        self._folder.keep_original(file_id)
         self._note(file_id, {"state": "failed", "error": message})

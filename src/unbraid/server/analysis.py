@@ -7,6 +7,7 @@ The process says ``("opened", values)``, ``("progress", n_samples)``, and at the
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,9 +21,9 @@ from unbraid.guides.mask_files import load_mask_file
 from unbraid.guides.midi import MidiPart, read_parts
 from unbraid.server.folder import ORIGINAL, size_of
 from unbraid.server.labels import keep_facts, looks_like_label
-from unbraid.server.limits import Limits
+from unbraid.server.limits import Limits, in_words
 from unbraid.server.processes import limit_process
-from unbraid.server.refusals import TooLarge
+from unbraid.server.refusals import DiskFull, QuotaExceeded, TooLarge
 from unbraid.server.sounds import SoundFormat, SoundWriter
 
 NOTES = "notes.json"
@@ -38,11 +39,13 @@ class Upload:
         folder: of the file; its bytes are there under the name `folder.ORIGINAL`.
         name: that the user knows it by; only for messages.
         limits: of the server.
+        room_bytes: that it may take, beside its own, in its session.
     """
 
     folder: Path
     name: str
     limits: Limits
+    room_bytes: int
 
 
 def main(connection: Connection, upload: Upload) -> None:
@@ -69,7 +72,7 @@ def in_users_words(message: str, upload: Upload) -> str:
     """Name a file as the user does.
 
     Example:
-        >>> in_users_words("/data/files/00/original: is empty", Upload(Path("/data/files/00"), "a.wav", Limits()))
+        >>> in_users_words("/data/files/00/original: is empty", Upload(Path("/data/files/00"), "a.wav", Limits(), 0))
         'a.wav: is empty'
     """
     told = message.replace(str(upload.folder / ORIGINAL), upload.name)
@@ -140,6 +143,7 @@ def _keep_sound(connection: Connection, upload: Upload, path: Path) -> dict[str,
         sound = SoundFormat(
             reader.sample_rate, reader.n_channels, reader.n_samples, depth="16" if depth == "16" else "float"
         )
+        _check_room(upload, sound)
         opened = {
             "kind": "audio",
             "sample_rate": sound.sample_rate,
@@ -150,6 +154,18 @@ def _keep_sound(connection: Connection, upload: Upload, path: Path) -> dict[str,
         connection.send(("opened", opened))
         _decode(connection, reader, upload.folder, sound)
     return opened
+
+
+def _check_room(upload: Upload, sound: SoundFormat) -> None:
+    """Refuse a small file that is a large sound, before it takes the disk."""
+    needed = sound.stored_bytes
+    if needed > upload.room_bytes:
+        raise QuotaExceeded(
+            f"{upload.name} takes {in_words(needed)} once it is read, and its session has room for "
+            f"{in_words(max(0, upload.room_bytes))} (--quota): remove takes or files"
+        )
+    if shutil.disk_usage(upload.folder).free < needed + upload.limits.free_bytes:
+        raise DiskFull(f"{upload.name} takes {in_words(needed)} once it is read, and the disk has not that much left")
 
 
 def _decode(connection: Connection, reader: AudioReader, folder: Path, sound: SoundFormat) -> None:

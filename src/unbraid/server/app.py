@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,17 +24,21 @@ from unbraid.server import (
     routes_downloads,
     routes_files,
     routes_general,
+    routes_lessons,
     routes_sessions,
     routes_sounds,
     routes_takes,
 )
 from unbraid.server.limits import in_words
-from unbraid.server.refusals import Conflict, Invalid, error_document, status_of
+from unbraid.server.refusals import Conflict, Invalid, error_document, status_of, storage_refusal
 from unbraid.server.security import Door, Guard
 from unbraid.server.studio import Studio
 
 STATIC = Path(__file__).parent / "static"
-_STREAMED = ("/files", "/import", "/paint", "/api/separate")  # their bodies go to the disk, and have limits there
+_STREAMED = re.compile(  # their bodies go to the disk, and have limits there
+    r"POST /api/(separate|sessions/import|sessions/[^/]*/files)|PUT /api/files/[^/]*/paint"
+)
+_MAKERS = 4  # downloads that are made at a time
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +58,7 @@ def make_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         studio = await run_in_threadpool(open_studio)
         app.state.studio = studio
+        app.state.makers = asyncio.Semaphore(_MAKERS)
         try:
             await run_in_threadpool(studio.start)
             if ready is not None:
@@ -70,7 +77,15 @@ def make_app(
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
     )
-    for module in (routes_general, routes_sessions, routes_files, routes_sounds, routes_takes, routes_downloads):
+    for module in (
+        routes_general,
+        routes_sessions,
+        routes_files,
+        routes_lessons,
+        routes_sounds,
+        routes_takes,
+        routes_downloads,
+    ):
         app.include_router(module.router)
     if (STATIC / "index.html").is_file():
         app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
@@ -102,7 +117,9 @@ def _answer_errors(app: FastAPI) -> None:
         if error.status_code == 400:  # FastAPI's word for a body that is no text
             return JSONResponse(error_document(Invalid("the body is no JSON in UTF-8: send it as such")), 422)
         kinds = {404: "NotFound", 405: "NotFound", 413: "TooLarge"}
-        document = {"type": kinds.get(error.status_code, "Invalid"), "message": str(error.detail)}
+        kind = kinds.get(error.status_code, "Invalid")
+        told = "there is nothing here: /api/openapi.json lists what there is" if kind == "NotFound" else error.detail
+        document = {"type": kind, "message": told}
         return JSONResponse({"error": document}, error.status_code, error.headers)
 
     async def fail(request: Request, error: Exception) -> Response:
@@ -110,8 +127,16 @@ def _answer_errors(app: FastAPI) -> None:
         document = {"type": "InternalError", "message": "the server made a mistake: its log tells more"}
         return JSONResponse({"error": document}, 500)
 
+    async def find_no_room(request: Request, error: Exception) -> Response:
+        assert isinstance(error, OSError | sqlite3.OperationalError)
+        _log.warning("%s %s: %s", request.method, request.url.path, error)
+        refusal = storage_refusal(error)
+        return JSONResponse(error_document(refusal), refusal.status)
+
     app.add_exception_handler(UnbraidError, refuse)
     app.add_exception_handler(sqlite3.IntegrityError, collide)
+    app.add_exception_handler(sqlite3.OperationalError, find_no_room)
+    app.add_exception_handler(OSError, find_no_room)
     app.add_exception_handler(RequestValidationError, misread)
     app.add_exception_handler(StarletteHTTPException, miss)
     app.add_exception_handler(Exception, fail)
@@ -125,7 +150,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count what comes in."""
-        if scope["type"] != "http" or scope["path"].endswith(_STREAMED):
+        if scope["type"] != "http" or _STREAMED.fullmatch(f"{scope['method']} {scope['path']}"):
             await self._app(scope, receive, send)
             return
         most: int = scope["app"].state.studio.limits.body_bytes

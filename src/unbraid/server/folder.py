@@ -96,6 +96,13 @@ class DataFolder:
         """Folder of an uploaded file: its bytes as they came, and what they were turned into."""
         return self.root / "files" / check_id(file_id, "file")
 
+    def keep_original(self, file_id: str) -> None:
+        """Remove what a file was turned into; what came from the client stays."""
+        place = self.file(file_id)
+        for made in place.iterdir() if place.is_dir() else ():
+            if made.name not in {ORIGINAL, PAINT}:
+                remove(made)
+
     def result(self, key: str) -> Path:
         """Folder of a finished separation."""
         if _KEY.fullmatch(key) is None:

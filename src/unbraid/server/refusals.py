@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from typing import ClassVar
 
 from unbraid.errors import Cancelled, UnbraidError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Refusal(UnbraidError):  # noqa: N818 - not all of them are mistakes
@@ -103,8 +106,17 @@ def error_document(error: BaseException) -> dict[str, dict[str, str]]:
     return {"error": {"type": type(error).__name__, "message": " ".join(str(error).split())}}
 
 
-def full_disk(error: OSError) -> UnbraidError:
-    """Turn what a system refuses into words, without any path."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+def storage_refusal(error: OSError | sqlite3.OperationalError) -> Refusal:
+    """Turn what the disk, or the data base on it, refuses into words, without any path.
+
+    Example:
+        >>> print(storage_refusal(OSError(errno.ENOSPC, "No space left on device")))
+        the disk of the data folder is full: remove old sessions, or free some space
+    """
+    if error.errno in _FULL if isinstance(error, OSError) else error.sqlite_errorcode == sqlite3.SQLITE_FULL:
         return DiskFull("the disk of the data folder is full: remove old sessions, or free some space")
+    if isinstance(error, FileNotFoundError):
+        return Conflict("what this belongs to has just been removed: reload the page")
+    if not isinstance(error, OSError):
+        return Conflict(f"the data base of the studio cannot be used ({error}): close what else uses it, and try again")
     return Conflict(f"the data folder cannot be used ({error.strerror or 'unknown reason'}): check it on the server")

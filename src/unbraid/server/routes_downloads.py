@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from asyncio import Semaphore
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
 
 import unbraid
 from unbraid.delivery.names import file_name
@@ -20,53 +25,83 @@ from unbraid.server.refusals import Conflict, NotFound
 from unbraid.server.reproduce import code_of
 from unbraid.server.schemas import Depth, Format
 from unbraid.server.studio import Studio
-from unbraid.server.wiring import ERRORS, CurrentStudio, files_of
+from unbraid.server.wiring import ERRORS, CurrentStudio, Makers, files_of
 
 router = APIRouter(prefix="/api/jobs", responses=ERRORS, tags=["downloads"])
-SOUND_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".mp3": "audio/mpeg"}
+_SOUND_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".mp3": "audio/mpeg"}
+_TYPES = {**_SOUND_TYPES, ".zip": "application/zip", ".mp4": "audio/mp4"}
 
 
-@router.get("/{job}/stems/{index}", response_class=FileResponse, responses=files_of(*SOUND_TYPES.values()))
-def download_stem(
+@dataclass(frozen=True)
+class _Plan:
+    """A file to make: what it is called, and what `exports.make` is told."""
+
+    title: str
+    what: str
+    stems: Stems
+    words: tuple[object, ...] = ()
+
+
+@router.get("/{job}/stems/{index}", response_class=FileResponse, responses=files_of(*_SOUND_TYPES.values()))
+async def download_stem(
     studio: CurrentStudio,
+    makers: Makers,
     job: str,
     index: int,
     format: Format | None = None,  # noqa: A002 - the name in the address
     depth: Depth | None = None,
 ) -> FileResponse:
     """Return one stem as a file."""
-    row, stems = _stems(studio, job, format, depth)
-    if not 0 <= index < len(stems.names):
-        raise NotFound(f"there is no such stem: the job has {len(stems.names)}, and they are counted from 0")
-    path = exports.make("stem", stems, index, folder=studio.folder.upload())
-    name = f"{_title(studio, row)} - {stems.names[index]}{path.suffix}"
-    background = BackgroundTask(remove, path.parent)
-    return FileResponse(path, media_type=SOUND_TYPES[path.suffix], filename=file_name(name), background=background)
+
+    def plan() -> _Plan:
+        row, stems = _stems(studio, job, format, depth)
+        if not 0 <= index < len(stems.names):
+            raise NotFound(f"there is no such stem: the job has {len(stems.names)}, and they are counted from 0")
+        return _Plan(f"{_title(studio, row)} - {stems.names[index]}", "stem", stems, (index,))
+
+    return await _send(studio, makers, plan)
 
 
 @router.get("/{job}/zip", response_class=FileResponse, responses=files_of("application/zip"))
-def download_zip(
+async def download_zip(
     studio: CurrentStudio,
+    makers: Makers,
     job: str,
     format: Format | None = None,  # noqa: A002 - the name in the address
     depth: Depth | None = None,
 ) -> FileResponse:
     """Return all stems and the residual in one ZIP, with a description of the take."""
-    row, stems = _stems(studio, job, format, depth)
-    path = exports.make("zip", stems, _describe(studio, row), folder=studio.folder.upload())
-    name = f"{_title(studio, row)}.zip"
-    background = BackgroundTask(remove, path.parent)
-    return FileResponse(path, media_type="application/zip", filename=file_name(name), background=background)
+
+    def plan() -> _Plan:
+        row, stems = _stems(studio, job, format, depth)
+        return _Plan(_title(studio, row), "zip", stems, (_describe(studio, row),))
+
+    return await _send(studio, makers, plan)
 
 
 @router.get("/{job}/stem-mp4", response_class=FileResponse, responses=files_of("audio/mp4"))
-def download_stem_mp4(studio: CurrentStudio, job: str) -> FileResponse:
+async def download_stem_mp4(studio: CurrentStudio, makers: Makers, job: str) -> FileResponse:
     """Return the mixture and up to four stems in one file, for players that know stems."""
-    row, stems = _stems(studio, job, "wav", "float")
-    path = exports.make("stem-mp4", stems, folder=studio.folder.upload())
-    name = f"{_title(studio, row)}.stem.mp4"
-    background = BackgroundTask(remove, path.parent)
-    return FileResponse(path, media_type="audio/mp4", filename=file_name(name), background=background)
+
+    def plan() -> _Plan:
+        row, stems = _stems(studio, job, "wav", "float")
+        return _Plan(f"{_title(studio, row)}.stem", "stem-mp4", stems)
+
+    return await _send(studio, makers, plan)
+
+
+async def _send(studio: Studio, makers: Semaphore, plan: Callable[[], _Plan]) -> FileResponse:
+    """Have a file made, a few at a time so that threads are left for everybody else, and send it."""
+    planned = await run_in_threadpool(plan)
+    make = partial(exports.make, planned.what, planned.stems, *planned.words, folder=studio.folder.upload())
+    async with makers:
+        path = await run_in_threadpool(make)
+    return FileResponse(
+        path,
+        media_type=_TYPES[path.suffix],
+        filename=file_name(f"{planned.title}{path.suffix}"),
+        background=BackgroundTask(remove, path.parent),
+    )
 
 
 def _stems(studio: Studio, job_id: str, container: str | None, depth: str | None) -> tuple[JobRow, Stems]:

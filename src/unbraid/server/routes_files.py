@@ -21,11 +21,10 @@ from unbraid.server.refusals import Conflict, NotFound
 from unbraid.server.routes_sessions import BODY
 from unbraid.server.schemas import FileDocument, FromLibrary, FromSound, NotesDocument
 from unbraid.server.studio import Studio
-from unbraid.server.uploads import check_room, keep_file, receive_file, receive_paint, shown_name
+from unbraid.server.uploads import check_room, keep_upload, receive_file, receive_paint, shown_name
 from unbraid.server.wiring import ERRORS, CurrentStudio, files_of
 
 router = APIRouter(prefix="/api", responses=ERRORS, tags=["files"])
-_BLOCK = 1 << 18
 _PAINT = files_of("application/octet-stream") | {204: {"description": "Nothing was painted on it yet."}}
 
 
@@ -52,12 +51,16 @@ def _copy_in(studio: Studio, session: str, source: Path, name: str) -> FileRow:
     place = studio.folder.upload()
     try:
         shutil.copyfile(source, place)
-        with place.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        row = FileRow(new_id(), session, shown_name(name), size_bytes=place.stat().st_size, sha256=digest)
-        return keep_file(studio, row, place)
+        return _keep(studio, session, place, name)
     finally:
         remove(place)
+
+
+def _keep(studio: Studio, session: str, place: Path, name: str) -> FileRow:
+    with place.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    row = FileRow(new_id(), session, shown_name(name), size_bytes=place.stat().st_size, sha256=digest)
+    return keep_upload(studio, row, place)
 
 
 @router.post("/sessions/{session}/files/from-library", status_code=201)
@@ -79,11 +82,10 @@ def file_from_sound(studio: CurrentStudio, session: str, body: FromSound) -> Fil
         raise Conflict("the sound is not complete yet: wait until it is")
     place = studio.folder.upload()
     try:
-        with place.open("xb") as file:
+        with place.open("xb") as file, sound.held.open() as samples:
             file.write(sound.held.sound.wav_header)
-            for start in range(0, sound.held.sound.n_samples, _BLOCK):
-                file.write(sound.held.read_bytes(start, start + _BLOCK))
-        return file_document(studio, _copy_in(studio, session, place, body.name or f"{sound.name}.wav"))
+            shutil.copyfileobj(samples, file)
+        return file_document(studio, _keep(studio, session, place, body.name or f"{sound.name}.wav"))
     finally:
         remove(place)
 
@@ -111,6 +113,8 @@ def delete_file(studio: CurrentStudio, file: str) -> Response:
 def get_content(studio: CurrentStudio, file: str) -> FileResponse:
     """Return the bytes that were uploaded."""
     row = studio.store.file(check_id(file, "file"))
+    if not row.size_bytes:  # a label that is being taught, or could not be
+        raise Conflict(f"{row.name} is not there: {row.error or 'it is being taught, wait for it'}")
     return FileResponse(studio.folder.file(file) / ORIGINAL, media_type="application/octet-stream", filename=row.name)
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from unbraid.audio.signal import Audio
 from unbraid.audio.wav import WavSink
-from unbraid.server.tiles import PeakWriter, SpectrogramWriter
+from unbraid.server.tiles import PeakWriter, SpectrogramWriter, level_bytes
 
 SAMPLES = "samples"
 DEPTHS: dict[str, np.dtype[Any]] = {"16": np.dtype("<i2"), "float": np.dtype("<f4")}
@@ -48,6 +48,17 @@ class SoundFormat:
     def frame_bytes(self) -> int:
         """Size of the samples of one instant."""
         return self.n_channels * DEPTHS[self.depth].itemsize
+
+    @property
+    def stored_bytes(self) -> int:
+        """What it takes on the disk, about, with its waveform and its spectrogram.
+
+        Example:
+            >>> SoundFormat(8000, 1, 80_000, "16").stored_bytes
+            522917
+        """
+        tiles = level_bytes(self.n_samples, sample_rate=self.sample_rate, n_channels=self.n_channels)
+        return self.n_samples * self.frame_bytes + tiles
 
     @property
     def wav_header(self) -> bytes:
@@ -150,9 +161,17 @@ class SoundFolder:
         stop = min(stop, self.n_final)
         if not 0 <= start < stop:
             return b""
-        with (self.folder / SAMPLES).open("rb") as file:
+        with self.open() as file:
             file.seek(start * self.sound.frame_bytes)
             return file.read((stop - start) * self.sound.frame_bytes)
+
+    def open(self) -> BinaryIO:
+        """Open the samples, which can then be read to the end although the sound is moved, or removed, meanwhile.
+
+        Raises:
+            FileNotFoundError: if there are none yet.
+        """
+        return (self.folder / SAMPLES).open("rb")
 
     def read(self, start: int, stop: int) -> Audio:
         """Return samples as sound, ``[C, n]``."""

@@ -104,10 +104,11 @@ class Store:
             self._base.execute("BEGIN IMMEDIATE")
             try:
                 yield self._base
+                self._base.execute("COMMIT")
             except BaseException:
-                self._base.execute("ROLLBACK")
+                if self._base.in_transaction:  # SQLite itself gives up some, such as those that find the disk full
+                    self._base.execute("ROLLBACK")
                 raise
-            self._base.execute("COMMIT")
 
     def _all(self, query: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:

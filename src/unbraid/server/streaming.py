@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from fastapi import Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from unbraid.server.documents import HeldSound
-from unbraid.server.refusals import Conflict, NotFinal
+from unbraid.server.refusals import Conflict, NotFinal, error_document
+from unbraid.server.sounds import SoundFolder
 
 _PIECE = 1 << 18
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
@@ -20,26 +23,31 @@ def wav_response(request: Request, sound: HeldSound, *, etag: str) -> Response:
 
     Raises:
         Conflict: if all of it is asked for, and it is not complete.
-        NotFinal: if the range begins behind what is there.
     """
     held = sound.held
     header = held.sound.wav_header
     total = len(header) + held.sound.n_samples * held.sound.frame_bytes
     ready = len(header) + held.n_final * held.sound.frame_bytes
     headers = {"accept-ranges": "bytes", "etag": f'"{etag}"', "cache-control": "private, no-cache"}
+    if ready == total and _is_known(request.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers=headers)
     span = _range_of(request, total, etag)
-    if span is None:
-        if ready < total:
-            raise Conflict("the sound is not complete yet: ask for a range, or wait until it is")
-        if request.headers.get("if-none-match") == f'"{etag}"':
-            return Response(status_code=304, headers=headers)
-        headers["content-length"] = str(total)
-        return StreamingResponse(_bytes(sound, header, 0, total), media_type="audio/wav", headers=headers)
-    start, stop = span[0], min(span[1], ready)
+    if span is None and ready < total:
+        raise Conflict("the sound is not complete yet: ask for a range, or wait until it is")
+    start, stop = (0, total) if span is None else (span[0], min(span[1], ready))
     if start >= stop:
-        raise NotFinal(f"the sound has {ready} of {total} bytes by now, and the range begins behind them")
-    headers |= {"content-range": f"bytes {start}-{stop - 1}/{total}", "content-length": str(stop - start)}
-    return StreamingResponse(_bytes(sound, header, start, stop), 206, headers, media_type="audio/wav")
+        refusal = NotFinal(f"the sound has {ready} of {total} bytes by now, and the range begins behind them")
+        return JSONResponse(error_document(refusal), refusal.status, {"content-range": f"bytes */{total}"})
+    headers["content-length"] = str(stop - start)
+    if span is not None:
+        headers["content-range"] = f"bytes {start}-{stop - 1}/{total}"
+    status = 200 if span is None else 206
+    return StreamingResponse(_bytes(held, header, start, stop), status, headers, media_type="audio/wav")
+
+
+def _is_known(named: str, etag: str) -> bool:
+    """Whether an ``If-None-Match`` names this version, among others perhaps."""
+    return any(one.strip().removeprefix("W/") in {f'"{etag}"', "*"} for one in named.split(","))
 
 
 def _range_of(request: Request, total: int, etag: str) -> tuple[int, int] | None:
@@ -54,18 +62,17 @@ def _range_of(request: Request, total: int, etag: str) -> tuple[int, int] | None
     return None if match[2] and stop <= start else (start, min(stop, total))
 
 
-def _bytes(sound: HeldSound, header: bytes, start: int, stop: int) -> Iterator[bytes]:
-    """Yield bytes of the file that the header and the samples make."""
-    if start < len(header):
+def _bytes(held: SoundFolder, header: bytes, start: int, stop: int) -> Iterator[bytes]:
+    """Return pieces of the file that the header and the samples make; the samples are opened at once."""
+    samples = held.open() if stop > len(header) else io.BytesIO()
+    return _pieces(samples, header, start, stop)
+
+
+def _pieces(samples: BinaryIO, header: bytes, start: int, stop: int) -> Iterator[bytes]:
+    with samples:
         yield header[start:stop]
-        start = len(header)
-    frame = sound.held.sound.frame_bytes
-    position, end = start - len(header), stop - len(header)
-    while position < end:
-        first = position // frame
-        piece = sound.held.read_bytes(first, first + max(1, _PIECE // frame))
-        part = piece[position - first * frame : end - first * frame]
-        if not part:
-            return
-        yield part
-        position += len(part)
+        samples.seek(max(0, start - len(header)))
+        left = stop - max(start, len(header))
+        while left > 0 and (piece := samples.read(min(left, _PIECE))):
+            yield piece
+            left -= len(piece)

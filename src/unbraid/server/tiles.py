@@ -222,6 +222,18 @@ def record_bytes(name: str, *, n_channels: int = 1) -> int:
     return 4 * n_channels if name == "peaks" else N_BANDS
 
 
+def level_bytes(n_samples: int, *, sample_rate: int, n_channels: int) -> int:
+    """Return what all levels of waveform and spectrogram take on the disk, about.
+
+    Example:
+        >>> level_bytes(48_000, sample_rate=48_000, n_channels=2)
+        38000
+    """
+    bins, frames = n_samples / PEAK_SAMPLES, n_samples / sample_rate * FRAMES_PER_SECOND
+    lowest = bins * record_bytes("peaks", n_channels=n_channels) + frames * record_bytes("mel")
+    return round(lowest * FACTOR / (FACTOR - 1))
+
+
 def tile_records(name: str) -> int:
     """Return how many bins or frames a tile has."""
     return PEAK_TILE if name == "peaks" else MEL_TILE

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from unbraid.server.folder import ORIGINAL, PAINT, new_id, remove
 from unbraid.server.limits import in_words
 from unbraid.server.records import FileRow
-from unbraid.server.refusals import DiskFull, Invalid, QuotaExceeded, TooLarge, full_disk
+from unbraid.server.refusals import DiskFull, Invalid, QuotaExceeded, TooLarge
 from unbraid.server.studio import Studio
 
 MAX_NAME = 200
@@ -70,8 +70,6 @@ class Incoming:
             with self.place.open("xb") as file:
                 async for piece in _pieces(request):
                     await run_in_threadpool(self._store, file, piece, free_bytes)
-        except OSError as error:
-            raise full_disk(error) from error
         except ClientDisconnect as error:
             raise Invalid("the file broke off on its way: send it again") from error
         if self.size == 0:
@@ -120,7 +118,7 @@ async def receive_file(studio: Studio, session_id: str, name: str, request: Requ
     try:
         await incoming.take(request, free_bytes=limits.free_bytes)
         row = FileRow(new_id(), session_id, name, size_bytes=incoming.size, sha256=incoming.sha256)
-        return await run_in_threadpool(keep_file, studio, row, incoming.place)
+        return await run_in_threadpool(keep_upload, studio, row, incoming.place)
     finally:
         await run_in_threadpool(remove, incoming.place)
 
@@ -178,6 +176,18 @@ def _no_room(name: str, studio: Studio) -> QuotaExceeded:
     return QuotaExceeded(
         f"{name} does not fit into this session, which may hold {most} (--quota): remove takes or files"
     )
+
+
+def keep_upload(studio: Studio, row: FileRow, place: Path) -> FileRow:
+    """Keep a file if there is still room for it, whatever else has come in meanwhile.
+
+    Raises:
+        QuotaExceeded: if the session holds too much by now.
+    """
+    with studio.store.transaction():
+        if row.size_bytes > check_room(studio, row.session):
+            raise _no_room(row.name, studio)
+        return keep_file(studio, row, place)
 
 
 def keep_file(studio: Studio, row: FileRow, place: Path) -> FileRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Semaphore
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -27,4 +28,10 @@ def _studio_of(request: Request) -> Studio:
     return studio
 
 
+def _makers_of(request: Request) -> Semaphore:
+    makers: Semaphore = request.app.state.makers
+    return makers
+
+
 CurrentStudio = Annotated[Studio, Depends(_studio_of)]
+Makers = Annotated[Semaphore, Depends(_makers_of)]
