@@ -69,6 +69,9 @@ def test_a_name_that_points_here_is_refused(server, where):
         {"origin": "null"},
         {"origin": "http://127.0.0.1:1"},
         {"origin": "file://"},
+        {"origin": "http://["},
+        {"origin": "http://127.0.0.1@evil.example"},
+        {"origin": ""},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
     ],
@@ -167,6 +170,8 @@ def test_the_token_in_the_address_becomes_a_cookie(guarded):
     guarded.get("/api/sessions", headers={"cookie": f"{name}={value}"})
     guarded.refused("GET", "/api/sessions", 401, headers={"cookie": f"{name}={value}x"})
     assert guarded.refused("GET", "/", 401, params={"token": "wrong"})["type"] == "Unauthorized"
+    others = 'a=[1, 2]; {"b": 3}; c d=e'  # cookies know no ports: those of other programs of this machine come along
+    guarded.get("/api/sessions", headers={"cookie": f"{others}; {name}={value}"})
 
 
 def test_a_token_in_the_address_of_anything_else_is_worth_nothing(guarded):
@@ -227,6 +232,15 @@ def test_a_large_body_is_refused(server):
     error = server.refused("POST", "/api/sessions", 413, content=b'{"title": "' + b"x" * (5 << 20) + b'"}')
     assert error["type"] == "TooLarge"
     assert "4 MiB" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "where"),
+    [("PATCH", "/api/sessions/import"), ("PATCH", "/api/sessions/files"), ("PATCH", "/api/takes/paint")],
+)
+def test_a_large_body_is_refused_although_the_address_looks_like_that_of_an_upload(server, method, where):
+    content = b'{"title": "' + b"x" * (5 << 20) + b'"}'
+    assert server.refused(method, where, 413, content=content)["type"] == "TooLarge"
 
 
 def test_no_browser_form_can_begin_anything(server):

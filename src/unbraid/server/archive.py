@@ -33,6 +33,7 @@ from unbraid.server.uploads import keep_file, shown_name
 DESCRIPTION = "session.json"
 _PARTS = (SAMPLES, *(f"{name}.{level}" for name in ("peaks", "mel") for level in range(N_LEVELS)))
 _MAX_DESCRIPTION = 64 << 20
+_MAX_SECONDS = 1e6  # longer than any song
 _PIECE = 1 << 20
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 _NOT_IN_FILE = "its stems are not in the session file: separate again"
@@ -73,8 +74,15 @@ class _Job(BaseModel):
     take: Id
     created: float = Field(allow_inf_nan=False)
     region_start: float | None = Field(allow_inf_nan=False, ge=0)
-    region_stop: float | None = Field(allow_inf_nan=False, gt=0)
+    region_stop: float | None = Field(allow_inf_nan=False, gt=0, le=_MAX_SECONDS)
     result: _Result | None
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether its region has two ends, the first one first, or there is none."""
+        if self.region_start is None or self.region_stop is None:
+            return self.region_start is self.region_stop
+        return self.region_start < self.region_stop
 
 
 class Description(BaseModel):
@@ -119,7 +127,13 @@ def _describe(studio: Studio, row: SessionRow, *, with_results: bool) -> Descrip
     return Description(
         title=row.title,
         page=row.page,
-        files=[_File(id=one.id, name=one.name) for one in studio.store.files(row.id)],
+        files=[
+            _File(id=one.id, name=one.name)
+            for one in studio.store.files(row.id)
+            if (
+                studio.folder.file(one.id) / ORIGINAL
+            ).exists()  # a label that is being taught has nothing to take along
+        ],
         takes=[_Take.model_validate(one, from_attributes=True) for one in takes],
         jobs=[
             _Job(
@@ -184,6 +198,8 @@ def _check_counts(studio: Studio, description: Description) -> None:
         raise QuotaExceeded(
             f"the session file holds more than {limits.session_files} files or {limits.session_takes} takes"
         )
+    if not all(job.is_possible for job in description.jobs):
+        raise Invalid("the session file holds a region that begins behind its end: export it again")
     if len(description.jobs) > 4 * limits.session_takes:
         raise QuotaExceeded("the session file holds more jobs than a session may")
 
@@ -259,36 +275,40 @@ class _Opening:
 
     def _add_job(self, job: _Job) -> None:
         """Bring in a job: its stems, if they are there, else what the server has already made for the same request."""
-        studio, row = self._studio, JobRow(new_id(), self._takes[job.take], self._session, secrets.token_hex(32))
-        take = studio.store.take(row.take)
+        row = JobRow(new_id(), self._takes[job.take], self._session, secrets.token_hex(32))
         values = {**row.to_columns(), "region_start": job.region_start, "region_stop": job.region_stop}
         values |= {"created": job.created, "result": None}
         if job.result is not None:
-            values |= self._add_result(job, job.result, row.key)
+            self._add_done(values, job.id, job.result)
         else:
-            files = {one.id: one for one in studio.store.files_of_take(take.id)}
-            region = None if job.region_start is None else (job.region_start, job.region_stop or 0.0)
-            try:
-                values["key"] = studio.key_of(take, region, files)
-            except UnbraidError:
-                values["state"] = "cancelled"
-            if not studio.folder.result(str(values["key"])).exists():
-                values |= {"state": "cancelled", "error": _NOT_IN_FILE}
-        studio.store.add_job(JobRow(**values))
+            self._studio.store.add_job(JobRow(**(values | self._found(JobRow(**values)))))
 
-    def _add_result(self, job: _Job, result: _Result, key: str) -> dict[str, Any]:
+    def _found(self, row: JobRow) -> dict[str, Any]:
+        """Return the key by which a job is answered from what is there, or that it was cancelled."""
+        studio = self._studio
+        files = {one.id: one for one in studio.store.files_of_take(row.take)}
+        gone = {"state": "cancelled", "error": _NOT_IN_FILE}
+        try:
+            key = studio.key_of(studio.store.take(row.take), row.region, files)
+        except UnbraidError:
+            return gone
+        return {"key": key} if studio.folder.result(key).exists() else gone | {"key": key}
+
+    def _add_done(self, values: dict[str, Any], job_id: str, result: _Result) -> None:
         work = self._studio.folder.work()
         try:
             for index in range(len(result.stems)):
                 (work / str(index)).mkdir()
                 for part in _PARTS:
-                    self._copy(f"results/{job.id}/{index}/{part}", work / str(index) / part, most=self._room)
+                    self._copy(f"results/{job_id}/{index}/{part}", work / str(index) / part, most=self._room)
             told = {**result.model_dump(), "stored_bytes": size_of(work)}
             (work / worker.RESULT).write_text(json.dumps(told, allow_nan=False), encoding="utf-8")
-            work.rename(self._studio.folder.result(key))
+            done = {"state": "done", "result": told, "stored_bytes": told["stored_bytes"], "cached": 1}
+            with self._studio.store.transaction():  # nobody takes the stems for orphans in between
+                work.rename(self._studio.folder.result(values["key"]))
+                self._studio.store.add_job(JobRow(**(values | done)))
         finally:
             remove(work)
-        return {"state": "done", "result": told, "stored_bytes": told["stored_bytes"], "cached": 1}
 
     def _copy(self, name: str, place: Path, *, most: int) -> str:
         """Copy a member, however large it says it is, within the limits; return its hash."""

@@ -72,6 +72,7 @@ def serve(options: StudioOptions, door: Door, listening: socket.socket, *, ready
         app,
         log_level="warning",
         lifespan="on",
+        ws="none",
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=STOP_SECONDS,

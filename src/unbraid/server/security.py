@@ -9,10 +9,10 @@ import secrets
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -114,6 +114,12 @@ def _host_of(name: str) -> str | None:
     return split.hostname.casefold().rstrip(".")
 
 
+def _is_at(origin: str, host: str) -> bool:
+    """Whether an ``Origin`` is a page of the server that a ``Host`` header names."""
+    scheme, _, called = origin.casefold().partition("://")
+    return scheme in {"http", "https"} and called == host.casefold()
+
+
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
@@ -172,10 +178,8 @@ class Guard:
     def _check_site(self, scope: Scope, headers: Headers) -> None:
         """Refuse what another web site has a browser send."""
         origin = headers.get("origin")
-        if origin is not None:
-            split = urlsplit(origin)
-            if split.scheme not in {"http", "https"} or split.netloc.casefold() != headers["host"].casefold():
-                raise Forbidden("the request comes from another site: open the studio itself")
+        if origin is not None and not _is_at(origin, headers["host"]):
+            raise Forbidden("the request comes from another site: open the studio itself")
         is_visit = scope["method"] == "GET" and scope["path"] == "/" and headers.get("sec-fetch-mode", "") == "navigate"
         if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"} and not is_visit:
             raise Forbidden("the request comes from another site: open the studio itself")
@@ -204,8 +208,4 @@ class Guard:
         return None
 
     def _cookie_of(self, headers: Headers) -> str | None:
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return None
-        return cookies[self._cookie].value if self._cookie in cookies else None
+        return cookie_parser(headers.get("cookie", "")).get(self._cookie)  # does not stumble over those of others
