@@ -102,3 +102,13 @@ def test_short_signals_have_a_score(n_samples: int):
 def test_signals_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="9 and 10 samples"):
         score(noise(1, 9), noise(1, 10), noise(1, 10))
+
+
+def test_an_estimate_with_nan_has_no_score_and_one_without_samples_is_refused():
+    signals = noise(2, 4000)
+    broken = signals.clone()
+    broken[0, 9] = math.nan
+    assert math.isnan(score(broken, signals, signals))
+    assert math.isnan(score(signals, signals, broken))
+    with pytest.raises(ValueError, match="the signals have no samples"):
+        score(signals[:, :0], signals[:, :0], signals[:, :0])

@@ -276,3 +276,18 @@ def test_assignment_refuses_counts_that_differ() -> None:
         metrics.assign_within_categories(
             estimate=noise(2, 9), reference=noise(2, 9), categories=["speech"], metric=metrics.si_sdr
         )
+
+
+@pytest.mark.parametrize("place", ["estimate", "reference"])
+def test_samples_that_are_nan_make_their_row_undefined_and_no_other(place: str) -> None:
+    signals = {"estimate": noise(2, 3000, seed=1), "reference": noise(2, 3000)}
+    signals[place][0, 7] = math.nan
+    for function in (metrics.si_sdr, metrics.snr, metrics.sdr_bss_eval, partial(metrics.si_sir, rest=noise(2, 3000))):
+        assert function(**signals).isnan().tolist() == [True, False], function
+    assert metrics.sdr(**signals).isnan()
+
+
+def test_sdr_refuses_other_channels_and_signals_without_channels() -> None:
+    for estimate, reference in ((noise(1, 8), noise(2, 8)), (noise(8), noise(8))):
+        with pytest.raises(ValueError, match=r"give both as \[..., channels, samples\]"):
+            metrics.sdr(estimate=estimate, reference=reference)

@@ -149,6 +149,36 @@ def test_datasets_that_are_not_there_are_named(shelf: Path, tmp_path: Path) -> N
         find_examination("tuss-table3", Choice()).units()
 
 
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("tuss-table3", "dnr"), ("fewshot-figure2", "medleydb"), ("instglow-table1", "slakh2100-redux")],
+)
+def test_the_folder_of_one_dataset_will_do_for_tables_of_several(shelf: Path, name: str, folder: str) -> None:
+    assert [one.name for one in build(name, shelf / folder).units()]
+    with pytest.raises(DatasetError, match="holds none of the datasets"):
+        build(name, shelf / folder / "nowhere").units()
+
+
+def test_songs_that_both_editions_of_medleydb_claim_are_asked_once(shelf: Path, tmp_path: Path) -> None:
+    for name in ("medleydb", "medleydb2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Audio").symlink_to(shelf / "medleydb" / "V1")
+    names = [one.name for one in build("fewshot-figure2", tmp_path, tracks=None).units()]
+    assert sorted(names) == ["AClassicEducation_NightOwl", "AimeeNorwich_Child"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_so_many_mixtures_of_fuss_have_several_sources(shelf: Path, seed: int) -> None:
+    assert len(build("tuss-table3", shelf / "fuss", tracks=2, seed=seed).units()) == 2
+
+
+def test_only_tables_that_do_not_say_how_they_score_are_told(shelf: Path, tmp_path: Path) -> None:
+    told = "SI-SDR without removal of the mean"
+    assert told in run(build("tuss-table3", shelf / "dnr"), tmp_path / "tuss", floor=mixture())[1]
+    for name in ("lasaft-table1", "fewshot-table1", "instglow-table1"):
+        assert told not in run(build(name, shelf / "musdb18-hq"), tmp_path / name, floor=mixture())[1]
+
+
 @pytest.fixture(scope="module")
 def lasaft_model() -> Separator:
     torch.manual_seed(0)

@@ -15,6 +15,7 @@ from unbraid.evaluation.report import (
     paper_table,
     score_tables,
     single_table,
+    skipped_table,
     write_report,
 )
 
@@ -172,3 +173,10 @@ def test_table_three_is_complete() -> None:
     assert paper.value_for("M4", "FUSS", "speech") is None
     assert paper.mean_for("M4", "sfx") == 8.1
     assert paper.mean_for("M5", "guitar") is None
+
+
+def test_what_was_left_out_names_every_item_once_and_only_the_first_ones() -> None:
+    skipped = [Skipped("small", "label", f"song {index // 2}", "it knows no such label") for index in range(30)]
+    told = skipped_table(skipped)
+    assert told.startswith("- small, label: it knows no such label (song 0, song 1, ")
+    assert told.endswith("song 9 and 5 more)")

@@ -3,7 +3,14 @@ import itertools
 import numpy as np
 import pytest
 
-from unbraid.evaluation.statistics import sign_flip_test, wilcoxon_signed_rank
+from unbraid.evaluation import statistics
+from unbraid.evaluation.statistics import (
+    N_RESAMPLES,
+    mean_of_items,
+    resample_items,
+    sign_flip_test,
+    wilcoxon_signed_rank,
+)
 
 
 def by_all_signs(ranks: np.ndarray, positive: float) -> float:
@@ -57,3 +64,25 @@ def test_signs_are_flipped_exactly_or_at_random() -> None:
     assert 0 < exact_part < 1
     assert sign_flip_test(many) == sign_flip_test(many)
     assert sign_flip_test([1.0] * 24) == pytest.approx(1 / 20_001)
+
+
+def test_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(1).normal(0.2, 1.0, 300)
+    drawn = values[np.random.default_rng(0).integers(300, size=(N_RESAMPLES, 300))].mean(axis=1)
+    p_value = sign_flip_test(values.tolist())
+    monkeypatch.setattr(statistics, "AT_ONCE", 1000)
+    again = resample_items(values, mean_of_items, np.random.default_rng(0))
+    assert again == pytest.approx(drawn, abs=1e-12)
+    assert sign_flip_test(values.tolist()) == p_value
+
+
+def test_memory_is_bounded_for_as_many_items_as_there_are_windows_in_a_dataset() -> None:
+    values = np.random.default_rng(1).normal(0.0, 1.0, 50_000)
+    largest = []
+
+    def mean(drawn: np.ndarray) -> np.ndarray:
+        largest.append(drawn.nbytes)
+        return mean_of_items(drawn)
+
+    assert len(resample_items(values, mean, np.random.default_rng(0), count=200)) == 200
+    assert max(largest) <= 8 * statistics.AT_ONCE

@@ -55,7 +55,7 @@ def log_wmse(*, estimate: Tensor, reference: Tensor, mixture: Tensor, sample_rat
         silent in all.
 
     Raises:
-        ValueError: if the lengths differ.
+        ValueError: if the lengths differ, or there are no samples.
 
     Example:
         >>> mixture = torch.randn(1, 44100, generator=torch.Generator().manual_seed(0))
@@ -68,16 +68,19 @@ def log_wmse(*, estimate: Tensor, reference: Tensor, mixture: Tensor, sample_rat
     lengths = {signal.shape[-1] for signal in (estimate, reference, mixture)}
     if len(lengths) != 1:
         raise ValueError(f"signals differ in length: {' and '.join(map(str, sorted(lengths)))} samples")
+    if 0 in lengths:
+        raise ValueError("there is nothing to score: the signals have no samples")
     error = _at_rate(estimate.double() - reference.double(), sample_rate)
     heard = _at_rate(mixture, sample_rate)
     count = error.shape[-1]
     level = torch.stack([block.square().sum(dim=-1) for block in _weighted(heard)]).sum(dim=0) / count  # [..., C]
-    gain = torch.where(level > 0, level, torch.nan).rsqrt()[..., None]
+    gain = torch.where(level == 0, 1, level).rsqrt()[..., None]
     total = torch.zeros((), dtype=torch.float64, device=error.device)
     for block in _weighted(error):
         scaled = gain * block
         total = total + torch.where(scaled.abs() < INAUDIBLE, 0 * scaled, scaled).square().sum(dim=-1)
-    return (SCALE * torch.log(total / count + EPSILON)).nanmean(dim=-1)
+    sounds, scores = torch.broadcast_tensors(level != 0, SCALE * torch.log(total / count + EPSILON))
+    return torch.where(sounds, scores, 0).sum(dim=-1) / sounds.sum(dim=-1)
 
 
 def _weighted(signal: Tensor) -> Iterator[Tensor]:

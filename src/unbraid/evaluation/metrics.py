@@ -7,6 +7,8 @@ broadcast), and answers with a float64 tensor ``[...]``. Silence is a signal who
 - a silent estimate of a sounding reference scores the lower limit in SI-SDR and `sdr_bss_eval`, and 0 dB in SNR and
   SDR.
 
+Samples that are nan make every ratio to or of their signal nan.
+
 Axes: S stems, C channels, N samples.
 """
 
@@ -132,13 +134,17 @@ def sdr(*, estimate: Tensor, reference: Tensor, limit_db: float = SNR_LIMIT_DB) 
         Decibels ``[...]``; nan where all channels of the reference are silent.
 
     Raises:
-        ValueError: if the lengths differ.
+        ValueError: if lengths or channels differ.
 
     Example:
         >>> reference = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
         >>> round(sdr(estimate=reference + torch.tensor([[0.0, 0.0], [0.1, 0.0]]), reference=reference).item(), 3)
         20.0
     """
+    same_length(estimate, reference)
+    if min(estimate.ndim, reference.ndim) < 2 or estimate.shape[-2] != reference.shape[-2]:
+        shapes = f"estimate {tuple(estimate.shape)} and reference {tuple(reference.shape)}"
+        raise ValueError(f"{shapes}: give both as [..., channels, samples]")
     return snr(estimate=estimate.flatten(-2), reference=reference.flatten(-2), limit_db=limit_db)
 
 
@@ -187,7 +193,7 @@ def sdr_bss_eval(
     system = auto[..., (lags[:, None] - lags).abs()]  # Toeplitz [..., L, L]
     system.diagonal(dim1=-2, dim2=-1).add_(loading)
     explained = (cross * torch.linalg.solve(system, cross[..., None])[..., 0]).sum(dim=-1).clamp(0, 1)
-    ratio = torch.where(powers[0] > 0, 10 * torch.log10(explained / (1 - explained)), -torch.inf)
+    ratio = torch.where(powers[0] == 0, -torch.inf, 10 * torch.log10(explained / (1 - explained)))
     return torch.where(powers[1] == 0, torch.nan, ratio.clamp(-limit_db, limit_db))
 
 
@@ -226,7 +232,7 @@ def si_sir(*, estimate: Tensor, reference: Tensor, rest: Tensor, limit_db: float
     wanted = aligned.square() / safe
     apart = dot(estimate, rest) - overlap * aligned  # the estimate along what the rest has beside the reference
     unwanted = apart.square() / torch.where(room > 0, room, 1)
-    ratio = torch.where(wanted > 0, 10 * torch.log10(wanted / unwanted), -torch.inf).clamp(-limit_db, limit_db)
+    ratio = torch.where(wanted == 0, -torch.inf, 10 * torch.log10(wanted / unwanted)).clamp(-limit_db, limit_db)
     return torch.where(power == 0, torch.nan, ratio)
 
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from unbraid.evaluation.records import Record
 from unbraid.evaluation.reference_methods import is_reference
-from unbraid.evaluation.report import CONFIDENCE, N_RESAMPLES, Mean, bootstrap_mean, distinct_values, row_of
+from unbraid.evaluation.report import CONFIDENCE, Mean, bootstrap_mean, distinct_values, row_of
+from unbraid.evaluation.statistics import N_RESAMPLES, mean_of_items, resample_items
 
 Value = Callable[[Record], float | None]
 
@@ -136,8 +137,8 @@ def median_over_items(records: Sequence[Record], value: Value) -> Ours | None:
     values = np.asarray(_by_item(records, value), dtype=np.float64)
     if len(values) == 0:
         return None
-    choices = np.random.default_rng(0).integers(len(values), size=(N_RESAMPLES, len(values)))
-    return _with_interval(float(np.median(values)), np.median(values[choices], axis=1), count=len(values))
+    drawn = resample_items(values, lambda drawn: np.median(drawn, axis=1), np.random.default_rng(0))
+    return _with_interval(float(np.median(values)), drawn, count=len(values))
 
 
 def mean_of_medians(records: Sequence[Record], value: Value, *, targets: Sequence[str]) -> Ours | None:
@@ -151,10 +152,13 @@ def mean_of_medians(records: Sequence[Record], value: Value, *, targets: Sequenc
     table = np.array([[_number(part.get(item)) for part in parts] for item in items], dtype=np.float64)
     if not items or np.isnan(table).all(axis=0).any():
         return None
-    choices = np.random.default_rng(0).integers(len(items), size=(N_RESAMPLES // 5, len(items)))
+
+    def average(drawn: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return mean_of_items(np.nanmedian(drawn, axis=1))
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of draws in which a target has no value at all
-        drawn = np.nanmedian(table[choices], axis=1).mean(axis=1)
+        drawn = resample_items(table, average, np.random.default_rng(0), count=N_RESAMPLES // 5)
     return _with_interval(float(np.nanmedian(table, axis=0).mean()), drawn[~np.isnan(drawn)], count=len(items))
 
 
@@ -170,7 +174,7 @@ def weighted_mean(records: Sequence[Record], value: Value, *, weights: Mapping[s
     for name, values in known.items():
         share = weights[name] / total
         mean += share * float(values.mean())
-        drawn += share * values[dice.integers(len(values), size=(N_RESAMPLES, len(values)))].mean(axis=1)
+        drawn += share * resample_items(values, mean_of_items, dice)
     return _with_interval(mean, drawn, count=max(map(len, known.values())))
 
 

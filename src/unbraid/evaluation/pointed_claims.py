@@ -21,7 +21,8 @@ from unbraid.evaluation.pointed_records import PointedRecord
 from unbraid.evaluation.pointed_report import Records, Score, models_of, paired, select
 from unbraid.evaluation.pointed_sampler import PROTOCOL as STEPS
 from unbraid.evaluation.records import mean_of
-from unbraid.evaluation.report import N_RESAMPLES, Mean, bootstrap_mean, row_of
+from unbraid.evaluation.report import Mean, bootstrap_mean, row_of
+from unbraid.evaluation.statistics import mean_of_items, resample_items
 
 ENOUGH = 0.3  # dB of SDR that a shorter way of sampling may lose
 BASS = "Bass"
@@ -153,7 +154,7 @@ def _apart(text: str, records: Records) -> Verdict:
         means = []
         for values in (melodies, chords):
             array = np.asarray(values, dtype=np.float64)
-            means.append(array[generator.integers(len(array), size=(N_RESAMPLES, len(array)))].mean(axis=1))
+            means.append(resample_items(array, mean_of_items, generator))
         low, high = np.percentile(means[0] - means[1], [2.5, 97.5])
         value = sum(melodies) / len(melodies) - sum(chords) / len(chords)
         difference = Mean(value, (float(low), float(high)), len(scored))

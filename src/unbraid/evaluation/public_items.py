@@ -43,7 +43,7 @@ class Need:
 
 
 def find_roots(folder: Path, needs: Sequence[Need]) -> dict[str, tuple[str, Path]]:
-    """Find datasets in a folder: each in a folder of its name, or the only one there itself.
+    """Find datasets in a folder: each in a folder of its name, or else the folder is one of them itself.
 
     Args:
         folder: given by ``--data``.
@@ -58,10 +58,15 @@ def find_roots(folder: Path, needs: Sequence[Need]) -> dict[str, tuple[str, Path
     found = {}
     for need in needs:
         here = [(name, folder / name) for name in need.names if (folder / name).is_dir()]
-        if not here and len(needs) == 1:
-            here = [(name, folder) for name in need.names if _is_dataset(folder, name, need.splits[name])][:1]
         if here:
             found[need.title] = here[0]
+    if not found:
+        found = {
+            need.title: (name, folder)
+            for need in needs
+            for name in reversed(need.names)  # the best one is the last to be set
+            if _is_dataset(folder, name, need.splits[name])
+        }
     if not found:
         wanted = "; ".join(f"{need.title}: {' or '.join(need.names)}" for need in needs)
         raise DatasetError(f"{folder} holds none of the datasets ({wanted}): put each into a folder of its name")

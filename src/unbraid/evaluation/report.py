@@ -13,8 +13,8 @@ from unbraid.evaluation.metrics import presence_auc
 from unbraid.evaluation.protocols import Evaluation, Mode, Skipped
 from unbraid.evaluation.records import Record, mean_of
 from unbraid.evaluation.reference_methods import is_reference
+from unbraid.evaluation.statistics import mean_of_items, resample_items
 
-N_RESAMPLES = 10_000
 CONFIDENCE = 0.95
 MUSDB = "musdb"
 REPEATS_NOTE = "Floors and ceilings do not depend on what points at a sound: rows that would say the same are left out."
@@ -57,9 +57,9 @@ def bootstrap_mean(values: Sequence[float], *, seed: int = 0) -> Mean:
     array = np.asarray(values, dtype=np.float64)
     if len(array) == 1:
         return Mean(float(array[0]), None, 1)
-    choices = np.random.default_rng(seed).integers(len(array), size=(N_RESAMPLES, len(array)))
+    drawn = resample_items(array, mean_of_items, np.random.default_rng(seed))
     tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(array[choices].mean(axis=1), [tail, 100 - tail])
+    low, high = np.percentile(drawn, [tail, 100 - tail])
     return Mean(float(array.mean()), (float(low), float(high)), len(array))
 
 
@@ -85,7 +85,19 @@ def write_report(evaluation: Evaluation) -> str:
     return "\n\n".join(section for section in sections if not section.endswith("\n\n")) + "\n"
 
 
+SCORES = (
+    "dB; mean over items with a 95 % bootstrap interval over items; sources of one prompt are averaged first; SI-SDR "
+    "without removal of the mean, limited to ±70 dB; channels scored alone and averaged"
+)
+MOST_NAMES = 10
+
+
 def describe_run(records: Sequence[Record]) -> str:
+    """Say what was measured, on what, with which settings, and how it was scored."""
+    return f"{describe_origin(records)}\n- {SCORES}"
+
+
+def describe_origin(records: Sequence[Record]) -> str:
     """Say what was measured, on what, with which settings."""
     models = {record.model: record.weights for record in records}
     floors = [model for model in models if is_reference(model)]
@@ -98,10 +110,6 @@ def describe_run(records: Sequence[Record]) -> str:
     lines.extend(f"- settings: `{settings}`" for settings in _distinct(record.settings for record in records))
     lines.append(f"- seed {', '.join(sorted({str(record.seed) for record in records}))}")
     lines.extend(f"- made by: `{machine}`" for machine in _distinct(record.provenance for record in records))
-    lines.append(
-        "- dB; mean over items with a 95 % bootstrap interval over items; sources of one prompt are averaged first; "
-        "SI-SDR without removal of the mean, limited to ±70 dB; channels scored alone and averaged"
-    )
     return "\n".join(lines)
 
 
@@ -209,12 +217,18 @@ def stem_table(records: Sequence[Record]) -> str:
 
 def skipped_table(skipped: Sequence[Skipped]) -> str:
     """List the passes that were not made, by reason."""
-    reasons: dict[tuple[str, str, str], list[str]] = {}
+    reasons: dict[tuple[str, str, str], dict[str, None]] = {}
     for one in skipped:
-        reasons.setdefault((one.model, one.mode, one.reason), []).append(one.item)
+        reasons.setdefault((one.model, one.mode, one.reason), {})[one.item] = None
     return "\n".join(
-        f"- {model}, {mode}: {reason} ({', '.join(items)})" for (model, mode, reason), items in reasons.items()
+        f"- {model}, {mode}: {reason} ({_names(tuple(items))})" for (model, mode, reason), items in reasons.items()
     )
+
+
+def _names(items: Sequence[str]) -> str:
+    """List the first few names, and count the others."""
+    more = len(items) - MOST_NAMES
+    return ", ".join(items[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _score_table(rows: Sequence[Record], repeats: Repeats) -> str:

@@ -6,7 +6,7 @@ Both ask how often chance alone would move the scores as far, if either sign of 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ import numpy.typing as npt
 EXACT_RANKS = 25  # differences; above that a normal distribution is close enough
 EXACT_SIGNS = 16
 N_DRAWS = 20_000
+N_RESAMPLES = 10_000
+AT_ONCE = 1 << 22  # numbers that are drawn at a time
 
 
 def wilcoxon_signed_rank(differences: Sequence[float]) -> float:
@@ -79,8 +81,43 @@ def sign_flip_test(differences: Sequence[float], *, seed: int = 0) -> float:
     if count <= EXACT_SIGNS:
         signs = 1 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)
         return float((np.abs(signs @ values) >= observed).mean())
-    drawn = np.random.default_rng(seed).choice(np.array([-1.0, 1.0]), size=(N_DRAWS, count))
-    return (1 + int((np.abs(drawn @ values) >= observed).sum())) / (N_DRAWS + 1)
+    generator, step = np.random.default_rng(seed), max(1, AT_ONCE // count)
+    sizes = [min(step, N_DRAWS - first) for first in range(0, N_DRAWS, step)]
+    sums = (generator.choice(np.array([-1.0, 1.0]), size=(size, count)) @ values for size in sizes)
+    return (1 + sum(int((np.abs(one) >= observed).sum()) for one in sums)) / (N_DRAWS + 1)
+
+
+def resample_items(
+    values: npt.NDArray[np.float64],
+    statistic: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    generator: np.random.Generator,
+    *,
+    count: int = N_RESAMPLES,
+) -> npt.NDArray[np.float64]:
+    """Return a statistic of items that are drawn with replacement, so often; memory does not grow with the items.
+
+    Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
+
+    Args:
+        values: one row per item.
+        statistic: from drawn items, of which axis 0 counts the draws and axis 1 the items, to one number per draw.
+        generator: of the draws.
+        count: how often.
+
+    Example:
+        >>> resample_items(np.ones(3), lambda drawn: drawn.mean(axis=1), np.random.default_rng(0), count=2)
+        array([1., 1.])
+    """
+    n_items = len(values)
+    step = max(1, AT_ONCE // max(1, values.size))
+    sizes = [min(step, count - first) for first in range(0, count, step)]
+    return np.concatenate([statistic(values[generator.integers(n_items, size=(size, n_items))]) for size in sizes])
+
+
+def mean_of_items(drawn: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the mean of every draw of `resample_items`."""
+    means: npt.NDArray[np.float64] = drawn.mean(axis=1)
+    return means
 
 
 def _ranks(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:

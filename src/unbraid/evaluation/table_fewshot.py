@@ -30,7 +30,7 @@ from unbraid.evaluation.public_items import Need, choice_of, samples_of, tracks_
 from unbraid.evaluation.questions import Condition, Kind, draw_companions
 from unbraid.evaluation.records import Record, RecordFile
 from unbraid.evaluation.reference_methods import ReferenceModel
-from unbraid.evaluation.report import describe_run, skipped_table
+from unbraid.evaluation.report import describe_origin, skipped_table
 from unbraid.evaluation.sheets import Asked, Sheet, examine_sheets, score_chunks_alone
 from unbraid.evaluation.tracks import MAX_REDRAWS, Part, dice_of, draw_start, sounds
 from unbraid.guides.kinds import Examples, Guide, Label
@@ -152,7 +152,8 @@ class FewshotTable(Examination):
         """One for each track; of MedleyDB, those without bleed that have two classes or more."""
         name = self.plan.dataset
         everything = replace(self.choice, tracks=None)
-        tracks = [track for found in tracks_of(everything, self.title, NEEDS[name]).values() for track in found]
+        found = tracks_of(everything, self.title, NEEDS[name]).values()
+        tracks = list({track.name: track for one in found for track in one}.values())  # editions may share a folder
         tracks = choice_of(few_shot_submixes(tracks) if name == MEDLEY else tracks, self.choice)
         return [Unit(track.name, functools.partial(self._examine, track, tuple(tracks))) for track in tracks]
 
@@ -161,7 +162,7 @@ class FewshotTable(Examination):
         del records
         found = evaluation.records
         sections = [
-            f"# {self.plan.heading}\n\n{describe_run(found)}",
+            f"# {self.plan.heading}\n\n{describe_origin(found)}",
             f"## The table\n\n{self._table(found)}",
             f"## Left out\n\n{skipped_table(evaluation.skipped)}",
         ]
@@ -186,7 +187,7 @@ class FewshotTable(Examination):
         whole = {} if self.plan.dataset == MUSDB else {OVERALL: overall}
         source = (
             "SDR in dB of BSSEval v4: the median over frames of 1 s, the mean over tracks; what stands behind ± is the "
-            "deviation of the means of ten repetitions with other examples."
+            "deviation of the means of repetitions with other examples, ten in the paper."
         )
         table = PaperTable(self.plan.heading, source, columns, self.plan.rows, against)
         reading = Reading(lambda one: one.prompt, lambda one: one.more.get("sdr_chunks"), mean_of_repeats, whole)

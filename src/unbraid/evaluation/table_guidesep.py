@@ -39,7 +39,7 @@ from unbraid.evaluation.pointed_windows import LEAST_ENTROPY, PointedWindow
 from unbraid.evaluation.protocols import Contestant, Evaluation
 from unbraid.evaluation.public_items import Need, choice_of, find_roots, tracks_of
 from unbraid.evaluation.records import Record, RecordFile
-from unbraid.evaluation.report import describe_run
+from unbraid.evaluation.report import describe_origin
 from unbraid.evaluation.tracks import MAX_REDRAWS, dice_of
 from unbraid.guides.mask_grid import SAMPLE_RATE
 from unbraid.guides.render import Player, amplitude_entropy, draw_audible
@@ -119,7 +119,9 @@ class GuidesepTable(Examination):
         """Return the table."""
         del records
         found = evaluation.records
-        return {f"{TABLE1}.md": f"# {PAPER.title}\n\n{describe_run(found)}\n\n{write_table(found, PAPER, READING)}\n"}
+        return {
+            f"{TABLE1}.md": f"# {PAPER.title}\n\n{describe_origin(found)}\n\n{write_table(found, PAPER, READING)}\n"
+        }
 
     def summary(self, evaluation: Evaluation) -> str:
         """Return the table."""
@@ -221,7 +223,7 @@ class HummingTest(Examination):
     def pages(self, evaluation: Evaluation, records: RecordFile) -> Mapping[str, str]:
         """Return the mean beside the paper's."""
         del records
-        return {f"{HUM}.md": f"# Humming, after the GuideSep paper\n\n{describe_run(evaluation.records)}\n\n"
+        return {f"{HUM}.md": f"# Humming, after the GuideSep paper\n\n{describe_origin(evaluation.records)}\n\n"
                 f"{self.summary(evaluation)}\n"}  # fmt: skip
 
     def summary(self, evaluation: Evaluation) -> str:

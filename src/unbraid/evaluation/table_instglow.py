@@ -33,7 +33,7 @@ from unbraid.evaluation.pointed_records import fingerprint_of
 from unbraid.evaluation.protocols import Contestant, Evaluation, Skipped
 from unbraid.evaluation.public_items import Need, missing_note, samples_of, tracks_of
 from unbraid.evaluation.records import Record, RecordFile, finite, pass_key, provenance
-from unbraid.evaluation.report import describe_run, distinct_values, row_of, skipped_table
+from unbraid.evaluation.report import describe_origin, distinct_values, row_of, skipped_table
 from unbraid.evaluation.sheets import Asked, Sheet, examine_sheets, no_more, settings_of
 from unbraid.guides.kinds import Label
 from unbraid.models.instglow import Instglow
@@ -117,7 +117,7 @@ class InstglowTable(Examination):
         del records
         found = evaluation.records
         sections = [
-            f"# {PAPER.title}\n\n{describe_run(found)}\n{missing_note(self.choice, self.title, NEEDS)}",
+            f"# {PAPER.title}\n\n{describe_origin(found)}\n{missing_note(self.choice, self.title, NEEDS)}",
             f"## The table\n\n{write_table(found, PAPER, READING)}",
             f"## Left out\n\n{skipped_table(evaluation.skipped)}",
         ]
@@ -219,7 +219,7 @@ class InstglowFigure(Examination):
         del records
         found = evaluation.records
         sections = [
-            f"# Figure 2 of the InstGlow paper\n\n{describe_run(found)}",
+            f"# Figure 2 of the InstGlow paper\n\n{describe_origin(found)}",
             f"## Likelihoods\n\n{likelihood_table(found)}",
             f"## Left out\n\n{skipped_table(evaluation.skipped)}",
         ]

@@ -29,7 +29,7 @@ from unbraid.evaluation.protocols import Contestant, Evaluation, Skipped
 from unbraid.evaluation.public_items import Need, choice_of, find_roots, samples_of, tracks_of
 from unbraid.evaluation.records import Record, RecordFile
 from unbraid.evaluation.reference_methods import ReferenceModel
-from unbraid.evaluation.report import describe_run, distinct_values, row_of, skipped_table
+from unbraid.evaluation.report import describe_origin, distinct_values, row_of, skipped_table
 from unbraid.evaluation.sheets import Asked, Scorer, Sheet, examine_sheets, score_bss_eval, score_chunks
 from unbraid.evaluation.tracks import sounds
 from unbraid.guides.kinds import Examples, Label
@@ -121,7 +121,7 @@ class LasaftTable(Examination):
         del records
         found = evaluation.records
         sections = [
-            f"# {TITLES[self.which]}\n\n{describe_run(found)}",
+            f"# {TITLES[self.which]}\n\n{describe_origin(found)}",
             f"## The table\n\n{self._table(found)}",
             f"## Left out\n\n{skipped_table(evaluation.skipped)}",
         ]

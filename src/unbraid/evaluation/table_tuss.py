@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unbraid.datasets.public.dataset import Track
 from unbraid.datasets.public.speech_preparation import sounding
@@ -18,7 +18,7 @@ from unbraid.evaluation.examination import Examination, Unit
 from unbraid.evaluation.items import ItemSource
 from unbraid.evaluation.paper_table import PaperTable, Reading, mean_over_items, published, write_table
 from unbraid.evaluation.protocols import Contestant, Evaluation, Mode, Plan, evaluate_tuss
-from unbraid.evaluation.public_items import Need, missing_note, prompted_item, tracks_of
+from unbraid.evaluation.public_items import Need, choice_of, missing_note, prompted_item, tracks_of
 from unbraid.evaluation.records import Record, RecordFile
 from unbraid.evaluation.report import describe_run, item_table, score_tables, single_table, skipped_table
 
@@ -75,8 +75,10 @@ class TussTable(Examination):
     def units(self) -> list[Unit]:
         """One for each item of each dataset."""
         found = []
-        for name, tracks in tracks_of(self.choice, TITLE, NEEDS).items():
-            fitting = sounding(tracks, n_stems=N_SOURCES) if name == FUSS else tracks
+        for name, tracks in tracks_of(replace(self.choice, tracks=None), TITLE, NEEDS).items():
+            several = [track for track in tracks if name != FUSS or len(track.stems) in N_SOURCES]
+            chosen = choice_of(several, self.choice)
+            fitting = sounding(chosen, n_stems=N_SOURCES) if name == FUSS else chosen
             found += [Unit(track.name, functools.partial(self._examine, name, track)) for track in fitting]
         return found
 
