@@ -80,7 +80,8 @@ def log_wmse(*, estimate: Tensor, reference: Tensor, mixture: Tensor, sample_rat
         scaled = gain * block
         total = total + torch.where(scaled.abs() < INAUDIBLE, 0 * scaled, scaled).square().sum(dim=-1)
     sounds, scores = torch.broadcast_tensors(level != 0, SCALE * torch.log(total / count + EPSILON))
-    return torch.where(sounds, scores, 0).sum(dim=-1) / sounds.sum(dim=-1)
+    mean: Tensor = torch.where(sounds, scores, 0).sum(dim=-1) / sounds.sum(dim=-1)
+    return mean
 
 
 def _weighted(signal: Tensor) -> Iterator[Tensor]:
