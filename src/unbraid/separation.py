@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
+from typing import Protocol, runtime_checkable
 
 import numpy.typing as npt
 import torch
@@ -70,6 +71,15 @@ class Settings:
 
 
 DEFAULTS = Settings()
+
+
+@runtime_checkable
+class Slow(Condition, Protocol):
+    """A condition whose windows take long each, so that one can be watched, and left before its end."""
+
+    def watched_by(self, watch: Callable[[float], None]) -> Condition:
+        """Return the same condition, which tells how much of a window is done, 0..1; what that raises ends it."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +248,9 @@ class SeparationStream(Iterator[SeparatedBlock]):
         self._mixture, self._stems = SampleQueue(), SampleQueue()  # [C, n], [S * C, n]
         self._scores: list[tuple[float, tuple[float, ...]]] = []
         self._n_out = 0
+        self._told = 0.0
+        if progress is not None and n_samples:
+            network.watch = lambda seconds: self._tell(seconds * sample_rate / n_samples)
         self._run = self._separate(blocks)
 
     def __next__(self) -> SeparatedBlock:
@@ -302,8 +315,14 @@ class SeparationStream(Iterator[SeparatedBlock]):
         self._n_out += n_ready
         stems = self._stems.pop(n_ready).view(len(self.names), self._mixture.n_rows, n_ready)
         yield SeparatedBlock(self._mixture.pop(n_ready), stems)
-        if self._progress is not None and self._n_samples and self._n_out < self._n_samples:
-            self._progress(self._n_out / self._n_samples)
+        if self._n_samples:
+            self._tell(self._n_out / self._n_samples)
+
+    def _tell(self, done: float) -> None:
+        """Tell what part is done, if that is news."""
+        if self._progress is not None and self._told < done < 1:
+            self._told = done
+            self._progress(done)
 
 
 def _condition(model: Separator, targets: Sequence[Target], settings: Settings) -> Condition:
@@ -319,7 +338,9 @@ class _Network:
         self, model: Separator, condition: Condition, settings: Settings, cancel: Callable[[], bool] | None
     ) -> None:
         self.model = model
-        self.condition = condition
+        self.condition = condition.watched_by(self._see) if isinstance(condition, Slow) else condition
+        self.watch: Callable[[float], None] = lambda seconds: None
+        self._under_way = (0.0, 0.0)
         self._precision = settings.precision
         self._cancel = cancel
         first = next(itertools.chain(model.parameters(), model.buffers()), torch.empty(0))
@@ -337,10 +358,17 @@ class _Network:
         if self._cancel is not None and self._cancel():
             raise Cancelled("stopped before the end of the mixture, as asked")
 
+    def _see(self, done: float) -> None:
+        """Watch a part 0..1 of the windows under way being done."""
+        self.poll()
+        start, length = self._under_way
+        self.watch(start + done * length)
+
     def process(self, windows: Tensor, starts: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """Separate ``[B, C, n]`` into ``[B, S, C, n]``, and tell the presence ``[B, S]``."""
         self.poll()
         rate, n_samples = self.model.sample_rate, windows.shape[-1]
+        self._under_way = starts[0] / rate, len(starts) * self.layout.stride / rate
         conditions = [self.condition.crop(start / rate, (start + n_samples) / rate) for start in starts]
         first, *others = conditions
         if all(condition is first for condition in others):

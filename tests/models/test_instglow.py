@@ -188,6 +188,28 @@ def test_a_watcher_can_stop_it(model):
         separate(tone(1000)[None], targets("low"), model=watched, sample_rate=44100)
 
 
+def test_windows_tell_how_far_they_are_and_can_be_left(model):
+    song, told = tone(1000, 24000)[None], []
+    separate(song, targets("low"), model=model, sample_rate=44100, progress=told.append)
+    assert told == sorted(set(told))
+    assert told[0] < 0.02
+    assert told[-1] == 1
+    assert len(told) > 2.5 * QUICK.n_iterations  # of three windows
+    n_asked = 0
+
+    def cancel():
+        nonlocal n_asked
+        n_asked += 1
+        return n_asked == 10
+
+    separated = []
+    watched = with_config(model)
+    watched.watch = separated.append
+    with pytest.raises(Cancelled):
+        separate(song, targets("low"), model=watched, sample_rate=44100, cancel=cancel)
+    assert 0 < len(separated) < 10
+
+
 def test_a_search_that_diverges_ends_the_separation(model):
     spoiled = with_config(model)
     with torch.no_grad():

@@ -12,7 +12,14 @@ from torch import Tensor
 
 from unbraid.audio.stft import Stft
 from unbraid.errors import ModelError
-from unbraid.models.instglow_network import PRIORS, Latents, Prior, PriorConfig, negative_log_likelihood
+from unbraid.models.instglow_network import (
+    PRIORS,
+    Latents,
+    Prior,
+    PriorConfig,
+    check_weights,
+    negative_log_likelihood,
+)
 
 TINY = PriorConfig(n_fft=8, hop_length=2, n_channels=6, n_blocks=2, n_hidden=4, kernel_size=3, n_layers=2, dropout=0.0)
 
@@ -192,3 +199,34 @@ def test_draws_follow_their_seed():
     assert not torch.equal(one, other)
     middle, _ = prior.inverse(torch.zeros(1, 6, 8))
     torch.testing.assert_close(prior.draw(8, temperature=0.0), middle.detach())
+
+
+def untrained() -> Prior:
+    torch.manual_seed(0)
+    prior = Prior(PRIORS["debug"]).eval()
+    for block in prior.blocks:
+        torch.nn.init.normal_(block.norm.bias)
+        torch.nn.init.normal_(block.coupling.last.weight, std=0.1)
+    return prior
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda prior: prior.blocks[0].norm.log_scale.sub_(10), "louder than any recording"),
+        (lambda prior: prior.blocks[1].norm.bias.add_(1e4), "louder than any recording"),
+        (lambda prior: prior.blocks[0].mix.weight.mul_(1e-4), "louder than any recording"),
+        (lambda prior: prior.blocks[0].coupling.last.weight.fill_(math.nan), "louder than any recording"),
+        (
+            lambda prior: (prior.blocks[0].norm.bias.fill_(1e8), prior.blocks[0].norm.log_scale.fill_(25)),
+            "other latents",
+        ),
+    ],
+)
+def test_weights_that_make_no_prior_are_refused(spoil, words):
+    prior = untrained()
+    check_weights(prior, "kazoo")
+    spoil(prior)
+    with pytest.raises(ModelError, match=f"the prior of 'kazoo' is damaged: .*{words}.*: get its file again"):
+        check_weights(prior, "kazoo")

@@ -10,7 +10,7 @@ T frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -21,8 +21,17 @@ from torch.nn import functional
 from unbraid.audio.stft import Stft
 from unbraid.errors import GuideError, ModelError, SettingsError
 from unbraid.guides.kinds import Label, Target
-from unbraid.models.instglow_network import PRIORS, Prior, PriorConfig
-from unbraid.models.instglow_search import SEARCHES, Found, SearchConfig, Watcher, check_priors, find_search, search
+from unbraid.models.instglow_network import PRIORS, Prior, PriorConfig, check_weights
+from unbraid.models.instglow_search import (
+    SEARCHES,
+    Found,
+    Progress,
+    SearchConfig,
+    Watcher,
+    check_priors,
+    find_search,
+    search,
+)
 from unbraid.models.separator import Condition, Estimates, Separator
 from unbraid.priors import RESIDUAL
 
@@ -118,7 +127,7 @@ class InstglowCondition:
     """The targets of one track: names of the outputs, which priors take part, and which of these each output is of.
 
     Windows come in order, and each begins with what was found at the end of the one before. One whose beginning (in
-    seconds) is not known neither begins so nor is remembered.
+    seconds) is not known neither begins so nor is remembered. ``watch`` is told how much of a window is done.
     """
 
     names: tuple[str, ...]
@@ -127,6 +136,11 @@ class InstglowCondition:
     groups: tuple[tuple[int, ...], ...] = ()
     memory: Memory = field(default_factory=Memory)
     start: float | None = None
+    watch: Callable[[float], None] | None = None
+
+    def watched_by(self, watch: Callable[[float], None]) -> InstglowCondition:
+        """Return the same, which tells somebody of every iteration what part of a window is done."""
+        return replace(self, watch=watch)
 
     def crop(self, start: float, stop: float) -> InstglowCondition:
         """Return what holds for a window: the same, with its beginning."""
@@ -171,6 +185,11 @@ class Instglow(Separator):
         """The priors by the names of their sources."""
         return dict(zip(self.config.names, cast(Iterable[Prior], self.priors), strict=True))
 
+    def check_weights(self) -> None:
+        """Raise ModelError if one of the priors is none, though its weights are numbers."""
+        for name, prior in self.by_name.items():
+            check_weights(prior, name)
+
     def condition(self, targets: Sequence[Target]) -> InstglowCondition:
         """Look up the prior of each target; it needs exactly one guide, a label.
 
@@ -200,7 +219,7 @@ class Instglow(Separator):
         spectrogram = self.stft(functional.pad(mixture.float(), (0, self._spare(n_samples))))  # [B, C, G, T]
         magnitude = spectrogram.mean(dim=1).abs()[:, : shape.n_bins] / BAND
         start = self._recall(condition, magnitude)
-        found = self.search(magnitude, priors=condition.priors, start=start, watch=self.watch)
+        found = self.search(magnitude, priors=condition.priors, start=start, watch=self._watcher(condition))
         if condition.start is not None and len(mixture) == 1:
             condition.memory.keep(condition.start, found.latents)
         shares = self.share(found, magnitude)
@@ -234,6 +253,17 @@ class Instglow(Separator):
         known = self.by_name
         taking_part = known if priors is None else {name: known[name] for name in priors}
         return search(taking_part, magnitude, config=self.config.search, start=start, generator=generator, watch=watch)
+
+    def _watcher(self, condition: InstglowCondition) -> Watcher:
+        """Return what tells both who watches the model and who watches the track."""
+
+        def watch(progress: Progress) -> None:
+            if self.watch is not None:
+                self.watch(progress)
+            if condition.watch is not None:
+                condition.watch((progress.iteration + 1) / progress.n_iterations)
+
+        return watch
 
     def _recall(self, condition: InstglowCondition, magnitude: Tensor) -> Tensor | None:
         """Return what the search of one window begins with, if its place in the track is known."""

@@ -33,6 +33,10 @@ from unbraid.models.layers.flow import (
     unsqueeze,
 )
 
+N_PROBED = 8  # squeezed frames of what a prior expects
+HANN_ENERGY = 3 / 8  # of a window, for each of its samples
+LATENT_ERROR = 0.05  # a thousand times that of priors that ship
+
 
 @dataclass(frozen=True)
 class PriorConfig:
@@ -252,6 +256,41 @@ class Prior(nn.Module):
 
     def _mask_of_frames(self, mask: Tensor | None) -> Tensor | None:
         return None if mask is None else mask.repeat_interleave(self.config.n_squeeze, dim=2)
+
+
+@torch.no_grad()
+def check_weights(prior: Prior, name: str) -> None:
+    """Refuse weights that are numbers, but make no prior: one that would claim any song, or gives nothing back.
+
+    Latents of zero stand for what a prior expects before it hears anything. Recordings within full scale have
+    magnitudes whose root mean square is at most that of the window's energy, and a flow that works turns them into the
+    same latents again.
+
+    Args:
+        prior: in evaluation mode.
+        name: of its source, for messages.
+
+    Raises:
+        ModelError: if what it expects is louder than any recording, or comes back as other latents.
+
+    Example:
+        >>> prior = Prior(PRIORS["debug"]).eval()
+        >>> check_weights(prior, "bass")
+        >>> _ = prior.blocks[0].norm.bias.data.fill_(1e6)
+        >>> check_weights(prior, "bass")
+        Traceback (most recent call last):
+        unbraid.errors.ModelError: the prior of 'bass' is damaged: ...
+    """
+    shape, weight = prior.config, next(prior.parameters())
+    silence = torch.zeros(1, shape.n_channels, N_PROBED * shape.n_squeeze, device=weight.device)
+    expected: Tensor = prior.inverse(silence)[0]
+    loudness = float(expected.square().mean().sqrt())
+    error = float(prior(expected).values.abs().max())
+    cure = "get its file again, or train it anew"
+    if not loudness <= math.sqrt(HANN_ENERGY * shape.n_fft):
+        raise ModelError(f"the prior of {name!r} is damaged: it expects sounds louder than any recording: {cure}")
+    if not error <= LATENT_ERROR:
+        raise ModelError(f"the prior of {name!r} is damaged: what it expects leads to other latents: {cure}")
 
 
 def negative_log_likelihood(latents: Latents) -> Tensor:
