@@ -1,6 +1,8 @@
 """Guides of every kind reach the model, on the clock of the region that is separated."""
 
 import io
+from multiprocessing import Pipe
+from threading import Thread
 
 import mido
 import numpy as np
@@ -14,6 +16,9 @@ from unbraid import Audio, Mimicry, Settings, Target, separate
 from unbraid.guides.mask import Mask
 from unbraid.models.guidesep import PRESETS, Guidesep
 from unbraid.models.separator import Sampling
+from unbraid.server import worker
+from unbraid.server.shelf import ModelChoice
+from unbraid.server.sounds import SoundFormat
 from unbraid.zoo import save_weights
 
 SECONDS = 6.0
@@ -172,3 +177,37 @@ def test_a_mask_of_another_song_is_told(server, desk):
     job = server.finished(take["id"])["jobs"][0]
     assert job["state"] == "failed"
     assert "mask paint.png is of another song: it lasts 6.00 s, the mixture 2.00 s" in job["error"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 264 bytes"), "enough memory"),
+        (ValueError("something odd"), "the server made a mistake with this"),
+    ],
+)
+def test_what_nobody_foresaw_ends_one_job_and_not_the_process(monkeypatch, tmp_path, error, message):
+    def fail(self, order):
+        if order.token == "bad":
+            raise error
+        yield
+
+    monkeypatch.setattr(worker._Worker, "_separate", fail)
+    (tmp_path / worker.RESULT).write_text("{}")
+    ours, theirs = Pipe()
+    thread = Thread(target=worker.main, args=(theirs, "cpu", 1))
+    thread.start()
+    song = SoundFormat(RATE, 1, RATE)
+    told = {}
+    for token in ("bad", "good"):
+        ours.send(("run", worker.Order(token, tmp_path, tmp_path, song, {}, [], ModelChoice("debug"), 1, {})))
+        while token not in told:
+            assert ours.poll(60)
+            word, about, *values = ours.recv()
+            if word in {"failed", "done"}:
+                told[about] = (word, *values)
+    ours.send(("stop",))
+    thread.join(60)
+    assert told["bad"][:2] == ("failed", "ModelError")
+    assert message in told["bad"][2]
+    assert told["good"] == ("done", {})

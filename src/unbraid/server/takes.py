@@ -18,6 +18,7 @@ from unbraid.guides.spec import (
     TaughtSpec,
     document_of,
     load_targets,
+    read_request_spec,
     spec_files,
     taught_specs,
 )
@@ -28,6 +29,7 @@ from unbraid.server.records import FileRow, JobRow, TakeRow
 from unbraid.server.refusals import Conflict, DiskFull, Invalid, NotFound, QuotaExceeded
 from unbraid.server.schemas import NewTake, Region
 from unbraid.server.shelf import ModelChoice
+from unbraid.server.sounds import SoundFormat
 from unbraid.server.studio import Studio
 from unbraid.server.worker import settings_of
 
@@ -69,8 +71,8 @@ def begin_take(studio: Studio, session_id: str, body: NewTake) -> TakeRow:
         raise Invalid("there is nothing to separate: give a region, or let whole be true")
     regions = [] if body.region is None else [_snap(body.region, song)]
     jobs = [_job(studio, take, region, files) for region in [*regions, *([None] if is_whole else [])]]
-    _check_room(studio, take, song, jobs, n_stems=len(spell_targets(guides)) + 1)
-    with studio.store.transaction():
+    with studio.store.transaction():  # what is asked for at once shares one quota
+        _check_room(studio, take, song, jobs, n_stems=len(spell_targets(guides)) + 1)
         studio.store.add_take(take, list(files))
         for job in jobs:
             studio.store.add_job(job)
@@ -91,8 +93,11 @@ def add_job(studio: Studio, take_id: str, region: Region | None) -> JobRow:
     song = studio.store.file(take.song)
     files = {row.id: row for row in studio.store.files_of_take(take.id)}
     job = _job(studio, take, None if region is None else _snap(region, song), files)
-    _check_room(studio, take, song, [job], n_stems=len(take.targets) + 1)
-    studio.store.add_job(job)
+    request = read_request_spec(take.targets)
+    guides = load_targets(request, files=lambda word: Path(files[word].name), duration=song.duration)
+    with studio.store.transaction():
+        _check_room(studio, take, song, [job], n_stems=len(spell_targets(guides)) + 1)
+        studio.store.add_job(job)
     studio.tell_take(take.id)
     studio.scheduler.poke()
     return studio.store.job(job.id)
@@ -180,9 +185,9 @@ def _check_room(studio: Studio, take: TakeRow, song: FileRow, jobs: list[JobRow]
     n_open = len(studio.store.open_jobs(take.session))
     if n_open + len(jobs) > limits.session_waiting:
         raise QuotaExceeded(f"{n_open} jobs of this session wait or run already: wait for them, or cancel some")
-    second = n_stems * 4 * (song.sample_rate or 44_100) * (song.n_channels or 2)
+    rate = song.sample_rate or 44_100
     seconds = sum((song.duration or 0.0) if job.region is None else job.region[1] - job.region[0] for job in jobs)
-    needed = round(1.1 * second * seconds)
+    needed = n_stems * SoundFormat(rate, song.n_channels or 2, round(rate * seconds)).stored_bytes
     if studio.store.stored_bytes(take.session) + needed > limits.session_bytes:
         raise QuotaExceeded(
             f"the stems would take {in_words(needed)}, and the session may hold {in_words(limits.session_bytes)} "

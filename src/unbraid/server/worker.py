@@ -12,6 +12,7 @@ Axes: S stems, C channels, n samples of one block.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Generator, Iterator
@@ -25,7 +26,7 @@ import torch
 
 from unbraid.audio.signal import Audio
 from unbraid.delivery.manifest import decibels, describe_model, versions
-from unbraid.errors import Cancelled, UnbraidError
+from unbraid.errors import Cancelled, SettingsError, UnbraidError
 from unbraid.guides.examples import check_span
 from unbraid.guides.kinds import Span, spell_targets
 from unbraid.guides.mask import FRAMES_PER_SECOND
@@ -46,6 +47,9 @@ from unbraid.zoo import load_model
 RESIDUAL = "residual"
 RESULT = "result.json"
 _REPORT_SECONDS = 0.2
+_BOUNDS = {"segment": (0.1, 600.0), "batch_size": (1, 64)}  # so that no job holds up all others, or takes all memory
+_NO_MEMORY = "there is not enough memory for this model: choose a smaller one, or a region"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,9 @@ def settings_of(values: dict[str, Any]) -> Settings:
         Sampling(seed=1, steps=None, candidates=1)
     """
     given = {name: value for name, value in values.items() if value is not None and name not in CHOOSING}
+    for name, (least, most) in _BOUNDS.items():
+        if not least <= given.get(name, least) <= most:
+            raise SettingsError(f"{name} {given[name]} is out of range: use {least} to {most} on a server")
     drawn = {name: given.pop(name) for name in ("seed", "steps", "candidates") if name in given}
     return Settings(**given, sampling=Sampling(**drawn) if drawn else None)
 
@@ -169,11 +176,17 @@ class _Worker:
         except UnbraidError as error:
             self._connection.send(("failed", token, type(error).__name__, _in_users_words(str(error), running.order)))
         except (torch.OutOfMemoryError, MemoryError):
-            message = "there is not enough memory for this model: choose a smaller one, or a region"
-            self._connection.send(("failed", token, "ModelError", message))
+            self._connection.send(("failed", token, "ModelError", _NO_MEMORY))
         except OSError as error:
             message = f"the stems cannot be stored ({error.strerror}): free some space in the data folder"
             self._connection.send(("failed", token, "DiskFull", message))
+        except Exception as error:
+            if torch.cuda.is_initialized():  # the device may be lost to this process
+                raise
+            _log.exception("a separation failed")
+            is_full = "memory" in str(error)  # how torch says so on the processor
+            message = _NO_MEMORY if is_full else "the server made a mistake with this: its log tells more"
+            self._connection.send(("failed", token, "ModelError", message))
         running.steps.close()
         del self._running[token]
         self._turns.leave(token)
