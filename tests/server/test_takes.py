@@ -1,5 +1,7 @@
 """Takes and jobs over HTTP: regions first, results that grow, cancelling, sharing, refusals."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import soundfile
@@ -248,6 +250,8 @@ def test_one_of_two_who_share_a_job_can_cancel(server):
         ({"settings": {"overlap": 2}}, 422, "overlap"),
         ({"settings": {"seed": 1}}, 422, "draws nothing at random"),
         ({"settings": {"overlapp": 0.5}}, 422, "overlapp"),
+        ({"settings": {"segment": 1e-9}}, 422, "segment 1e-09 is out of range: use 0.1 to 600.0"),
+        ({"settings": {"batch_size": 10**12}}, 422, "batch_size 1000000000000 is out of range: use 1 to 64"),
         ({"settings": {"search": "quick"}}, 422, "a search is for priors, and debug has none"),
         ({"settings": {"priors": ["vocals", "drums"]}}, 422, "debug is not put together of priors"),
         ({"targets": [{"name": "residual", "guides": [{"kind": "label", "name": "bass"}]}]}, 422, "give it another"),
@@ -268,6 +272,35 @@ def test_what_makes_no_sense_is_refused_at_once(server, desk, body, status, mess
     error = server.refused("POST", f"/api/sessions/{desk[0]}/takes", status, json=whole)
     assert message in error["message"]
     assert str(server.data_dir) not in error["message"]
+
+
+@pytest.mark.parametrize(
+    "name", [b'"\\ud800"', b"NaN", b"1e999", b"[" * 300 + b"]" * 300, b'{"\\udfff": 1}'],
+    ids=["half a letter", "no number", "too large a number", "too deep", "half a letter in a name"],
+)  # fmt: skip
+def test_what_python_reads_but_is_no_json_is_refused(server, name):
+    session = server.session()
+    song = server.upload(session, wav_bytes(0.1), wait=False)["id"]
+    target = b'{"name": %s, "guides": [{"kind": "label", "name": "bass"}]}' % name
+    body = b'{"song": "%s", "model": "debug", "targets": [%s]}' % (song.encode(), target)
+    as_json = {"content-type": "application/json"}
+    server.refused("POST", f"/api/sessions/{session}/takes", 422, content=body, headers=as_json)
+    error = server.refused(
+        "PATCH", f"/api/sessions/{session}", 422, content=b'{"page": {"a": %s}}' % name, headers=as_json
+    )
+    assert "is no JSON" in error["message"]
+    assert server.get(f"/api/sessions/{session}").json()["page"] == {}
+
+
+def test_takes_at_once_share_one_quota(start):
+    with start(session_waiting=2) as server, ThreadPoolExecutor(8) as pool:
+        session = server.session()
+        song = server.upload(session, wav_bytes(30.0, seed=15))["id"]
+        body = {"song": song, "targets": PROMPTS, "model": "debug"}
+        answers = list(pool.map(lambda _: server.http.post(f"/api/sessions/{session}/takes", json=body), range(8)))
+        assert sum(answer.status_code == 201 for answer in answers) <= 2
+        assert {answer.status_code for answer in answers} == {201, 429}
+        server.http.delete(f"/api/sessions/{session}")
 
 
 def test_files_of_other_sessions_are_not_there(server, desk):

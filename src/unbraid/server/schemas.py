@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 from unbraid.guides.spec import GuideSpec, TargetSpec, read_request_spec
 
 MAX_TITLE = 200
+MAX_DEPTH = 100  # of lists and objects in each other
 MAX_PRIORS = 100
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 Targets = Annotated[
@@ -21,10 +23,28 @@ Format = Literal["wav", "flac", "ogg", "mp3"]
 Depth = Literal["16", "24", "float"]
 
 
+def _depth_of(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth_of, inner), default=0)
+
+
 class _Body(BaseModel):
     """What a client sends: unknown names are refused, and nothing is taken for what it is not (no "5" for 5)."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_what_cannot_be_told_again(cls, given: Any) -> Any:
+        """Python reads more than JSON: NaN, halves of letters, and nesting that nobody can write."""
+        try:
+            json.dumps(given, allow_nan=False, ensure_ascii=False, default=str).encode()
+            is_plain = _depth_of(given) <= MAX_DEPTH
+        except (ValueError, RecursionError):
+            is_plain = False
+        if not is_plain:
+            raise ValueError(f"is no JSON: leave out NaN, broken letters, and what lies deeper than {MAX_DEPTH} levels")
+        return given
 
 
 class NewSession(_Body):
