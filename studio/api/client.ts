@@ -4,6 +4,7 @@ import type {
   About,
   FileInfo,
   LabelInfo,
+  LessonRequest,
   ModelInfo,
   SessionInfo,
   SessionSummary,
@@ -78,6 +79,8 @@ export const addFromSound = (session: string, sound: string) =>
   json<FileInfo>(`/api/sessions/${session}/files/from-sound`, sent("POST", { sound }));
 export const addFromLibrary = (session: string, label: { name: string; model_sha256: string }) =>
   json<FileInfo>(`/api/sessions/${session}/files/from-library`, sent("POST", label));
+export const addLesson = (session: string, lesson: LessonRequest) =>
+  json<FileInfo>(`/api/sessions/${session}/files/taught`, sent("POST", lesson));
 export const getFile = (id: string) => json<FileInfo>(`/api/files/${id}`);
 export const deleteFile = (id: string) => answered(`/api/files/${id}`, { method: "DELETE" });
 export const contentAddress = (file: string) => `/api/files/${file}/content`;

@@ -29,6 +29,12 @@ export interface ErrorValues {
   readonly message: string;
 }
 
+export interface Example {
+  readonly file: string;
+  readonly start?: number | null;
+  readonly stop?: number | null;
+}
+
 export interface ExamplesSpec {
   readonly positive: readonly (FileSpec | PassageSpec)[];
   readonly negative?: readonly (FileSpec | PassageSpec)[];
@@ -40,7 +46,7 @@ export interface FileDocument {
   readonly session: string;
   readonly name: string;
   readonly kind: "audio" | "midi" | "mask" | "label" | null;
-  readonly state: "analyzing" | "ready" | "failed";
+  readonly state: "analyzing" | "teaching" | "ready" | "failed";
   readonly progress: number;
   readonly error: string | null;
   readonly created: number;
@@ -133,6 +139,7 @@ export interface ModelDocument {
   readonly n_parameters: number;
   readonly draws: boolean;
   readonly takes_negatives: boolean;
+  readonly listens: boolean;
   readonly model_sha256: string;
   readonly priors: readonly string[];
   readonly searches: readonly string[];
@@ -140,6 +147,13 @@ export interface ModelDocument {
 
 export interface NewJob {
   readonly region?: Region | null;
+}
+
+export interface NewLesson {
+  readonly name: string;
+  readonly positive: readonly Example[];
+  readonly negative?: readonly Example[];
+  readonly model?: string | null;
 }
 
 export interface NewSession {

@@ -1,6 +1,6 @@
 /** What the server answers, under the words of the page. */
 
-import type { NewTake, SessionDocument } from "./schema.ts";
+import type { NewLesson, NewTake, SessionDocument } from "./schema.ts";
 
 export type {
   AboutDocument as About,
@@ -15,3 +15,4 @@ export type {
 
 export type SessionInfo = SessionDocument;
 export type TakeRequest = NewTake;
+export type LessonRequest = NewLesson;

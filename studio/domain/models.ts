@@ -13,6 +13,8 @@ export interface Model {
   readonly taught: readonly string[];
   readonly summary: string;
   readonly ships: boolean;
+  /** Whether it can be taught labels: by listening to examples, or by being tuned to them; null if it cannot. */
+  readonly learns: "listening" | "tuning" | null;
   /** Whether it draws at random: another seed gives another answer. */
   readonly draws: boolean;
   /** Sources that it has priors of; empty if it is not put together of priors. */

@@ -1,6 +1,7 @@
 /** Steps 1 and 2: a song is dropped, and sounds are pointed at. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { REGION, SPECTROGRAM, drag, drop, get, taken, painted, session, until } from "./page.mjs";
 
@@ -169,6 +170,27 @@ async function examples({ page, url, files, shot, kept }) {
   await shot("examples-done");
 }
 
+/** The examples of the sound become a name that can be asked for, and a file. */
+async function teach({ page, url, out, shot }) {
+  await page.getByText("Teach it a name").click();
+  await page.getByLabel("Name to teach").fill("AC/DC");
+  await page.getByText("A name is letters, digits").waitFor();
+  await page.getByLabel("Name to teach").fill("my lead");
+  await shot("teach");
+  await page.getByLabel("Name to teach").press("Enter");
+  await button(page, "+ my lead").waitFor();
+  const labels = page.getByRole("list", { name: "Taught labels of this session" });
+  const [file] = await Promise.all([page.waitForEvent("download"), labels.getByTitle("Save my lead.unbraid").click()]);
+  await file.saveAs(join(out, "my lead.unbraid"));
+  const known = (await session(page, url)).files.find((one) => one.label?.name === "my lead");
+  assert.equal(readFileSync(join(out, "my lead.unbraid")).length, known.size_bytes);
+  await page.getByLabel("Name of the stem").scrollIntoViewIfNeeded();
+  await shot("taught-here");
+  await button(page, "Throw the label my lead away").click();
+  await until("it is gone", async () => !(await button(page, "+ my lead").count()));
+  await page.getByText("Teach it a name").click();
+}
+
 async function hum({ page, url, shot, kept }) {
   await button(page, "+ another sound").click();
   await page.keyboard.press("Escape");
@@ -295,6 +317,7 @@ export const POINTING = [
   ["taught labels, dropped and from the library, are names", taughtLabels],
   ["the page offers what the model takes, and names the model for the rest", offers],
   ["like this, not like this: the region first, then the whole song", examples],
+  ["a sound is taught a name", teach],
   ["a hum is recorded against the song", hum],
   ["notes of a MIDI file lie over the spectrogram", midi],
   ["every brush paints, undo and redo, a hum and paint together", paint],

@@ -259,6 +259,65 @@ async function cancel({ page, url, shot }) {
   await page.getByLabel("Model").selectOption("");
 }
 
+/** Sources are left out, and the quick search is taken; the take says so, and lays it on the desk again. */
+async function priors({ page, url, shot }) {
+  await page.getByLabel("Model").selectOption("instglow");
+  const sources = page.getByRole("group", { name: "Sources in the song" });
+  const source = (name) => sources.getByRole("button", { name, exact: true });
+  const known = await sources.getByRole("button", { pressed: true }).allTextContents();
+  for (const name of known.filter((one) => one !== "drums")) await source(name).click();
+  await page.getByText("“vocals” is asked for, and left out of the sources").waitFor();
+  await source("vocals").click();
+  await source("anything else").click();
+  await page.getByLabel("Search").selectOption("quick");
+  await drag(page, REGION, [
+    [0.1, 0.5],
+    [0.2, 0.5],
+  ]);
+  await shot("priors");
+  const take = await taken(page, url, () => button(page, "Only this part").click());
+  const chosen = { priors: ["vocals", "drums", "residual"], search: "quick" };
+  const kept = Object.entries(take.settings).filter((entry) => entry[1] !== null);
+  assert.deepEqual(Object.fromEntries(kept), chosen);
+  const { command, python } = await (await get(page, `${url}/api/takes/${take.id}/code`)).json();
+  assert.match(command, /--priors vocals,drums,residual .*--search quick/);
+  assert.match(python, /choose_search\(model, 'quick'\)/);
+  for (const name of ["drums", "anything else", "bass"]) await source(name).click();
+  await page.getByLabel("Search").selectOption("default");
+  await button(page, "Use these guides again").click();
+  assert.deepEqual(await sources.getByRole("button", { pressed: true }).allTextContents(), [
+    "vocals",
+    "drums",
+    "anything else",
+  ]);
+  assert.equal(await page.getByLabel("Search").inputValue(), "quick");
+  await page.getByLabel("Model").selectOption("");
+}
+
+/** A long file is not decoded in the page; what is seen of it comes from the server. */
+async function longFile({ page, url, files, shot }) {
+  await page.evaluate(() => {
+    window.decoded = 0;
+    const decode = BaseAudioContext.prototype.decodeAudioData;
+    BaseAudioContext.prototype.decodeAudioData = function (...given) {
+      window.decoded++;
+      return decode.apply(this, given);
+    };
+  });
+  await page.locator(".brand").click();
+  await button(page, "New session").click();
+  await page.getByText("Drop a song here").waitFor();
+  await drop(page, ".desk", [join(files, "long.flac")]);
+  await until("the server's analysis", async () => {
+    const id = new URL(page.url()).hash.slice(1);
+    return id && (await session(page, url)).files[0]?.state === "ready";
+  });
+  await until("its waveform", async () => (await painted(page, REGION)) > 100);
+  await until("its spectrogram", async () => (await painted(page, ".spectrogram canvas")) > 1000);
+  assert.equal(await page.evaluate(() => window.decoded), 0);
+  await shot("long");
+}
+
 async function errors({ page, out, shot }) {
   const { writeFileSync } = await import("node:fs");
   writeFileSync(join(out, "broken.wav"), "this is no sound");
@@ -279,6 +338,8 @@ export const RESULTS = [
   ["a reload finds the desk as it was", reload],
   ["a session file opens everything again", reopen],
   ["more is taken out of the residual", moreOut],
+  ["priors are left out, and search quickly", priors],
   ["a separation can be cancelled", cancel],
   ["what is wrong is told where the person looks", errors],
+  ["a long file is shown by the server alone", longFile],
 ];

@@ -2,7 +2,7 @@
  * Walks through the studio in Debian's Chromium, step by step, on a real song and a real server.
  *
  * tests/browser/test_studio.py starts the server and calls this. Environment: STUDIO_URL, CHROMIUM, STUDIO_OUT (a folder
- * for screenshots and downloads), STUDIO_FILES (a folder with song.flac, hum.wav, riff.wav, tune.mid).
+ * for screenshots and downloads), STUDIO_FILES (a folder with song.flac, long.flac, hum.wav, riff.wav, tune.mid).
  */
 
 import { mkdirSync, writeFileSync } from "node:fs";

@@ -3,11 +3,12 @@
 import { useState } from "preact/hooks";
 import { TASKS, accepts, contradiction, suggestions } from "../domain/models.ts";
 import { unknownNames } from "../domain/request.ts";
-import { addLabels, removeFile } from "./actions.ts";
-import { draft, files, labelsOf, model, modelInfos, models, settle } from "./desk.ts";
+import { addLabels } from "./actions.ts";
+import { draft, model, modelInfos, models, settle } from "./desk.ts";
 import { Refused } from "./GuidePanel.tsx";
 import { IconButton, Problem } from "./parts.tsx";
 import { PickFiles } from "./SongHeader.tsx";
+import { Labels } from "./Teach.tsx";
 
 /** Names that can be asked for, of the chosen model or of all; those that were taught first. */
 function vocabulary(): string[] {
@@ -108,7 +109,7 @@ export function Names() {
           )}
         </>
       )}
-      <Foreign />
+      <Labels />
       <Problem place="names" />
     </section>
   );
@@ -134,26 +135,6 @@ function Chips({ known, add }: { known: readonly string[]; add: (name: string) =
       )}
       {!modelInfos.value.length && <span class="faint small">The models are being read…</span>}
     </div>
-  );
-}
-
-/** Taught labels of the session that fit no model here. */
-function Foreign() {
-  const fitting = new Set(modelInfos.value.flatMap((info) => labelsOf(info).map((label) => label.key)));
-  const foreign = files.value.filter((file) => file.label && !fitting.has(file.id));
-  if (!modelInfos.value.length || !foreign.length) return null;
-  return (
-    <ul class="tokens-list">
-      {foreign.map((file) => (
-        <li key={file.id} class="token failed">
-          <span class="clip">{file.label!.name}</span>
-          <IconButton icon="close" label={`Remove ${file.name}`} onClick={() => void removeFile(file.id)} />
-          <span class="problem">
-            was taught to {file.label!.model}, and no model here is the same: teach it to one of these
-          </span>
-        </li>
-      ))}
-    </ul>
   );
 }
 

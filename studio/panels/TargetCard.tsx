@@ -31,6 +31,7 @@ import { MelodyGuide } from "./Melody.tsx";
 import { DropZone, IconButton, Problem } from "./parts.tsx";
 import { easelOf, paintRectangle } from "./paintings.ts";
 import { PickFiles } from "./SongHeader.tsx";
+import { Teach } from "./Teach.tsx";
 import { duration } from "./desk.ts";
 
 export function change(update: (target: Target) => Target): void {
@@ -134,6 +135,7 @@ function Examples({ target: one }: { target: Target | null }) {
     <Guide kind="Examples" title="Examples" count={(one?.positive.length ?? 0) + (one?.negative.length ?? 0)}>
       {side("positive", "Like this")}
       {offers("Negative") || one?.negative.length ? side("negative", "Not like this") : <Refused kind="Negative" />}
+      {one && one.positive.length > 0 && <Teach target={one} />}
       <Problem place="examples" />
     </Guide>
   );

@@ -10,6 +10,7 @@ import { priorSettings } from "../domain/priors.ts";
 import { reopened } from "../domain/reopening.ts";
 import { type Draft, type Upload, isEmpty, newTarget, obstacle, replaced, takerOf } from "../domain/request.ts";
 import { arrived, compared } from "../domain/takes.ts";
+import type { LessonSpec } from "../domain/teaching.ts";
 import type { Region } from "../domain/transport.ts";
 import {
   about,
@@ -129,13 +130,24 @@ async function showLocally(file: File): Promise<void> {
   pictureOfSong().offer(preview, id);
 }
 
-export async function removeFile(id: string): Promise<void> {
+export async function removeFile(id: string, place = `file:${id}`): Promise<void> {
   try {
     await api.deleteFile(id);
     files.value = files.value.filter((one) => one.id !== id);
-    settle(`file:${id}`);
+    settle(place);
   } catch (error) {
-    complain(`file:${id}`, error);
+    complain(place, error);
+  }
+}
+
+/** Have a sound taught; its label is a name as soon as it is there. */
+export async function teachLabel(lesson: LessonSpec): Promise<void> {
+  try {
+    takeFile(await api.addLesson(await ensureSession(lesson.name), lesson));
+    settle("teach");
+    announcement.value = `“${lesson.name}” is being taught.`;
+  } catch (error) {
+    complain("teach", error);
   }
 }
 

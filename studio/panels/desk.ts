@@ -128,6 +128,7 @@ export const models = computed<Model[]>(() =>
       .filter((name, index, all) => all.indexOf(name) === index && !info.vocabulary.includes(name)),
     summary: info.summary,
     ships: true,
+    learns: info.model_sha256 ? (info.listens ? "listening" : "tuning") : null,
     draws: info.draws,
     priors: info.priors,
     searches: info.searches,

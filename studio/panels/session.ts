@@ -256,9 +256,12 @@ async function savePage(): Promise<void> {
 }
 
 export function takeFile(file: FileInfo): void {
-  const known = files.value.some((one) => one.id === file.id);
-  files.value = known ? files.value.map((one) => (one.id === file.id ? file : one)) : [...files.value, file];
-  if (file.state === "failed" && file.error) complain(isLabelFile(file.name) ? "names" : `file:${file.id}`, file.error);
+  const before = files.value.find((one) => one.id === file.id);
+  if (before?.state === "teaching" && file.label)
+    announcement.value = `“${file.label.name}” is taught: ask for it by its name.`;
+  files.value = before ? files.value.map((one) => (one.id === file.id ? file : one)) : [...files.value, file];
+  if (file.state === "failed" && file.error && file.kind !== "label")
+    complain(isLabelFile(file.name) ? "names" : `file:${file.id}`, file.error);
 }
 
 /** Whether a file is called as what `unbraid teach` writes. */

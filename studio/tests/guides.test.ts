@@ -12,6 +12,7 @@ const model = (name: string, guides: string[], vocabulary: string[] = [], ships 
   summary: "",
   ships,
   draws: false,
+  learns: null,
   priors: [],
   searches: [],
 });

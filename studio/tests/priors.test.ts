@@ -13,6 +13,7 @@ const PRIORS: Model = {
   summary: "",
   ships: true,
   draws: false,
+  learns: null,
   priors: ["vocals", "drums", "bass"],
   searches: ["default", "quick"],
 };

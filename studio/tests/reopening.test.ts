@@ -22,6 +22,7 @@ const MODELS: Model[] = [
     summary: "",
     ships: true,
     draws: true,
+    learns: null,
     priors: [],
     searches: [],
   },

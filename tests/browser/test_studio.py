@@ -45,6 +45,9 @@ def write_guides(folder):
         file.tracks[0].append(mido.Message("note_on", note=pitch, velocity=90))
         file.tracks[0].append(mido.Message("note_off", note=pitch, time=480))
     file.save(folder / "tune.mid")
+    clicks = np.zeros(31 * 60 * 8000, np.float32)
+    clicks[::8000] = 0.5
+    soundfile.write(folder / "long.flac", clicks, 8000)
     write_label("my singer", folder / "riff.wav", folder)
 
 

@@ -71,14 +71,20 @@ def test_nothing_is_lost(tmp_path, debug_weights):
         whole = under_way["jobs"][1]["id"]
         server.until(f"/api/jobs/{whole}", lambda one: one["final_samples"] > 0)
         fresh = server.upload(session, wav_bytes(30.0, seed=2), wait=False)["id"]
+        lesson = {"name": "riff", "model": "debug", "positive": [{"file": song}]}
+        taught = server.post(f"/api/sessions/{session}/files/taught", json=lesson).json()["id"]
+        server.until(f"/api/files/{taught}", lambda one: one["progress"] > 0, 300)
         kill(process)
     with running(tmp_path, debug_weights) as (process, server):
         document = server.get(f"/api/sessions/{session}").json()
         assert document["title"] == "kept"
-        assert [one["id"] for one in document["files"]] == [song, long, fresh]
+        assert [one["id"] for one in document["files"]] == [song, long, fresh, taught]
         assert document["takes"][0] == done
         assert server.get(f"/api/jobs/{done['jobs'][0]['id']}/stems/0").content == samples
         assert server.settled(fresh)["state"] == "ready"
+        assert server.get(f"/api/files/{taught}").json()["state"] == "teaching", "it is taught again"
+        server.until(f"/api/files/{taught}", lambda one: one["progress"] > 0, 300)
+        server.http.delete(f"/api/files/{taught}")
         again = server.until(f"/api/jobs/{whole}", lambda one: one["state"] in {"running", "done"})
         assert again["error"] is None
         region = server.until(f"/api/takes/{under_way['id']}", lambda one: one["jobs"][0]["state"] == "done")

@@ -24,6 +24,7 @@ from unbraid.server import (
     routes_downloads,
     routes_files,
     routes_general,
+    routes_lessons,
     routes_sessions,
     routes_sounds,
     routes_takes,
@@ -76,7 +77,15 @@ def make_app(
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
     )
-    for module in (routes_general, routes_sessions, routes_files, routes_sounds, routes_takes, routes_downloads):
+    for module in (
+        routes_general,
+        routes_sessions,
+        routes_files,
+        routes_lessons,
+        routes_sounds,
+        routes_takes,
+        routes_downloads,
+    ):
         app.include_router(module.router)
     if (STATIC / "index.html").is_file():
         app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")

@@ -77,6 +77,11 @@ class Offer:
         return (*self.separator.vocabulary, *self.separator.taught)
 
     @property
+    def listens(self) -> bool:
+        """Whether it learns a label by listening to examples; any other that can be taught is tuned for a while."""
+        return Examples in self.separator.accepts
+
+    @property
     def takes_negatives(self) -> bool:
         """Whether examples may also say what the target is not."""
         return Examples in self.separator.accepts and bool(getattr(self.separator.config, "negatives", False))

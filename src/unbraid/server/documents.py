@@ -115,7 +115,9 @@ def sound_document(sound_id: str, sound: HeldSound) -> SoundDocument:
 
 def file_document(studio: Studio, row: FileRow) -> FileDocument:
     """Describe a file."""
-    final, progress = None, 1.0 if row.state != "analyzing" else 0.0
+    final, progress = None, 1.0 if row.state not in {"analyzing", "teaching"} else 0.0
+    if row.state == "teaching":
+        progress = studio.lessons.progress(row.id)
     if row.n_samples is not None:
         final = file_sound(studio, row).n_final
         progress = progress if row.state != "analyzing" else final / row.n_samples

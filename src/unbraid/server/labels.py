@@ -70,7 +70,8 @@ def facts_of(folder: DataFolder, row: FileRow) -> LabelFacts:
         Conflict: if it has not been read yet, or is none.
     """
     if row.kind != "label" or row.state != "ready":
-        why = row.error or ("it has not been read yet: try again" if row.kind is None else "it is no taught label")
+        waits = {"analyzing": "it has not been read yet: try again", "teaching": "it is being taught: wait for it"}
+        why = row.error or waits.get(row.state, "it is no taught label")
         raise Conflict(f"{row.name} cannot be used as a label: {why}")
     return LabelFacts(**json.loads((folder.file(row.id) / _FACTS).read_text(encoding="utf-8")))
 

@@ -23,7 +23,7 @@ def metrics_text(studio: Studio) -> str:
             "unbraid_files",
             "gauge",
             "Files by state.",
-            {f'state="{one}"': files.get(one, 0) for one in ("analyzing", "ready", "failed")},
+            {f'state="{one}"': files.get(one, 0) for one in ("analyzing", "teaching", "ready", "failed")},
         ),
         *_metric("unbraid_listeners", "gauge", "Connections for events.", {"": studio.bus.n_listeners}),
         *_metric(

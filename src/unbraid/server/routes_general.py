@@ -90,6 +90,7 @@ def models(studio: CurrentStudio) -> list[ModelDocument]:
             n_parameters=offer.n_parameters,
             draws=offer.draws,
             takes_negatives=offer.takes_negatives,
+            listens=offer.listens,
             model_sha256=offer.model_sha256,
             priors=list(offer.priors),
             searches=list(offer.searches),

@@ -12,6 +12,7 @@ from unbraid.guides.spec import GuideSpec, TargetSpec, read_request_spec
 MAX_TITLE = 200
 MAX_DEPTH = 100  # of lists and objects in each other
 MAX_PRIORS = 100
+MAX_EXAMPLES = 50
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 Targets = Annotated[
     list[TargetSpec | GuideSpec],
@@ -131,14 +132,31 @@ class FromLibrary(_Body):
     model_sha256: Annotated[str, Field(max_length=64)]
 
 
+class Example(_Body):
+    """A recording of the session, or the part of it from one second to another."""
+
+    file: str
+    start: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    stop: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+
+class NewLesson(_Body):
+    """A sound to teach under a name."""
+
+    name: Annotated[str, Field(min_length=1, max_length=MAX_TITLE)]
+    positive: Annotated[list[Example], Field(min_length=1, max_length=MAX_EXAMPLES)]
+    negative: Annotated[list[Example], Field(max_length=MAX_EXAMPLES)] = []
+    model: str | None = None
+
+
 class FileDocument(BaseModel):
-    """An uploaded file."""
+    """An uploaded file, or a label that is being taught."""
 
     id: str
     session: str
     name: str
     kind: Literal["audio", "midi", "mask", "label"] | None
-    state: Literal["analyzing", "ready", "failed"]
+    state: Literal["analyzing", "teaching", "ready", "failed"]
     progress: float
     error: str | None
     created: float
@@ -264,6 +282,7 @@ class ModelDocument(BaseModel):
     n_parameters: int
     draws: bool
     takes_negatives: bool
+    listens: bool
     model_sha256: str
     priors: list[str]
     searches: list[str]

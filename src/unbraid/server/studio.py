@@ -18,11 +18,13 @@ from unbraid.server.catalog import Catalog
 from unbraid.server.events import Bus
 from unbraid.server.folder import ORIGINAL, DataFolder, remove
 from unbraid.server.jobs import Scheduler
+from unbraid.server.lessons import Lessons
 from unbraid.server.limits import GIGABYTE, Limits
 from unbraid.server.records import FileRow, JobRow, SessionRow, TakeRow
 from unbraid.server.refusals import Conflict, NotFound
 from unbraid.server.shelf import ModelChoice
 from unbraid.server.store import Store, now, to_text
+from unbraid.server.teaching import lesson_of
 from unbraid.server.worker import GivenFile, Order
 
 _SWEEP_SECONDS = 600.0
@@ -77,12 +79,16 @@ class Studio:
             order=self._order,
             changed=self._jobs_changed,
         )
+        self.lessons = Lessons(
+            self.store, self.folder, lesson=lambda row: lesson_of(self, row), changed=self._file_changed
+        )
         self._sweeper = threading.Event()
 
     def start(self) -> None:
         """Begin to work, with what had been left undone."""
         self.sweep()
         self.analyses.start()
+        self.lessons.start()
         self.scheduler.start()
         threading.Thread(target=self._sweep_forever, daemon=True).start()
 
@@ -92,6 +98,7 @@ class Studio:
         self.bus.close()
         self.scheduler.close()
         self.analyses.close()
+        self.lessons.close()
         self.store.close()
         self.folder.close()
 
