@@ -1,6 +1,7 @@
 """``unbraid evaluate --search``: how priors search is a part of their results."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,17 +48,18 @@ def records() -> list[dict[str, object]]:
 @pytest.mark.usefixtures("song")
 def test_a_search_is_named_and_its_results_are_its_own(protocol: list[str]) -> None:
     priors = [*protocol, "-m", "priors.safetensors", "--classes", "stems"]
-    for search in ("quick", "mle-slow", None):
+    for search in ("quick", "mle-slow,n_iterations=20", None):
         result = evaluate(*priors, *(["--search", search] if search else []))
         assert result.exit_code == 0, result.output
     n_lines = len(records())
     assert evaluate(*priors, "--search", "quick").exit_code == 0  # which is all there
     assert len(records()) == n_lines
     found = {one["model"]: one for one in records() if one["prompt"] == "vocals"}
-    assert list(found) == ["priors (quick)", "priors (mle-slow)", "priors"]
+    assert list(found) == ["priors (quick)", "priors (mle-slow,n_iterations=20)", "priors"]
     quick, slow, plain = found.values()
-    for one, name in ((quick, "quick"), (slow, "mle-slow"), (plain, "quick")):
-        assert one["settings"]["search"] == vars(SEARCHES[name])
+    slower = replace(SEARCHES["mle-slow"], n_iterations=20)
+    for one, expected in ((quick, SEARCHES["quick"]), (slow, slower), (plain, SEARCHES["quick"])):
+        assert one["settings"]["search"] == vars(expected)
         assert one["settings"]["priors"] == ["vocals", "drums"]
     assert quick["si_sdr"] == plain["si_sdr"] != slow["si_sdr"]
     assert quick["weights"] == slow["weights"]
@@ -79,6 +81,7 @@ def test_others_beside_priors_stay_as_they_are() -> None:
         (["songs", "-m", "other.safetensors", "-m", "mixture"], "there are none in other, mixture"),
         (["songs"], "there are none in tuss-small"),
         (["songs", "-m", "priors.safetensors", "--search", "magic"], "no such search, only default, curvature"),
+        (["songs", "-m", "priors.safetensors", "--search", "mle,gamma=1"], "no setting 'gamma', only prior_weight"),
         (["instglow-table1", "--data", "songs", "--search", "magic"], "no such search, only default, curvature"),
         (["instglow-figure2", "--data", "songs"], "searches for nothing: leave --search out"),
     ],

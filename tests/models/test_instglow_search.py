@@ -11,7 +11,15 @@ from torch import Tensor
 
 from unbraid.errors import Cancelled, ModelError, SettingsError
 from unbraid.models.instglow_network import Prior, PriorConfig
-from unbraid.models.instglow_search import FIRST_MASKED, PATIENCE, SEARCHES, SearchConfig, misfit, search
+from unbraid.models.instglow_search import (
+    FIRST_MASKED,
+    PATIENCE,
+    SEARCHES,
+    SearchConfig,
+    misfit,
+    read_search,
+    search,
+)
 
 CONFIG = PriorConfig(n_fft=16, hop_length=4, n_channels=10, n_blocks=1, n_hidden=4, kernel_size=3, n_layers=2)
 
@@ -279,3 +287,28 @@ def test_shapes_must_fit(priors, mixture):
 def test_impossible_settings_are_refused(values, words):
     with pytest.raises(SettingsError, match=words):
         SearchConfig(**values)
+
+
+def test_settings_follow_the_name_of_a_search():
+    assert read_search("quick") == SEARCHES["quick"]
+    changed = read_search("map,space=latent,masked=true,memory=3,prior_weight=1e-2")
+    assert changed == replace(SEARCHES["map"], space="latent", masked=True, memory=3, prior_weight=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "there is no such search, only default"),
+        ("n_iterations=5", "there is no such search, only default"),
+        ("mle,", "no setting '', only prior_weight, space"),
+        ("mle,gamma=1", "no setting 'gamma', only prior_weight"),
+        ("mle,n_iterations", "'n_iterations' gives no value: write it such as n_iterations=150"),
+        ("mle,n_iterations=5.5", "'n_iterations=5.5' gives no value"),
+        ("mle,wiener=1", "write it such as wiener=false"),
+        ("mle,n_iterations=0", "n_iterations at least 1"),
+        ("mle,spread=nan", "spread nan is out of range"),
+    ],
+)
+def test_other_words_for_a_search_are_refused(text, words):
+    with pytest.raises(SettingsError, match=words):
+        read_search(text)

@@ -53,7 +53,8 @@ SearchOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="How priors search: default, curvature, quick; as published: mle, map, mle-slow, map-latent.",
+        help="How priors search: default, curvature, quick; as published: mle, map, mle-slow, map-latent. Settings may "
+        "follow: map,prior_weight=0.01,n_iterations=50.",
     ),
 ]
 TargetOption = Annotated[
@@ -307,6 +308,7 @@ def _load(name: str, loading: Loading) -> Separator:
         SettingsError: if it does not search, or not so.
     """
     from unbraid.models.instglow import choose_search
+    from unbraid.models.instglow_search import read_search
     from unbraid.models.tuss import Tuss
     from unbraid.zoo import load_model
 
@@ -316,7 +318,7 @@ def _load(name: str, loading: Loading) -> Separator:
             raise UsageError(f"--channel-mode is for TUSS models, and {name} is none: leave it out")
         model.config = replace(model.config, channel_mode=loading.channel_mode)
     if loading.search is not None:
-        choose_search(model, loading.search)
+        choose_search(model, read_search(loading.search))
     return model
 
 

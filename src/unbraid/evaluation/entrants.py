@@ -13,7 +13,7 @@ from unbraid.evaluation.pupils import Pupil
 from unbraid.evaluation.reference_methods import REFERENCE_NAMES, ReferenceModel, find_reference
 from unbraid.guides.kinds import Examples
 from unbraid.models.instglow import Instglow, choose_search
-from unbraid.models.instglow_search import find_search
+from unbraid.models.instglow_search import read_search
 from unbraid.models.queries import add_query, is_for, load_query
 from unbraid.models.separator import Separator
 from unbraid.teaching.tuning import TeachSettings
@@ -30,7 +30,7 @@ class Entrants:
         device: where the networks run.
         taught: files of labels that were taught to some of them.
         lessons: how examples are taught to models that take labels only; None leaves them as they are.
-        search: of the priors among them, by its name, which their own name is then followed by; None leaves it to them.
+        search: of the priors among them, as `read_search` reads it; it follows their names. None leaves it to them.
 
     Raises:
         SettingsError: if there is no such search.
@@ -48,7 +48,7 @@ class Entrants:
 
     def __post_init__(self) -> None:
         if self.search is not None:
-            find_search(self.search)
+            read_search(self.search)
 
     def enter(self) -> list[Contestant]:
         """Load the models; a file is called by its name without folder and suffix, where that is unique.
@@ -118,7 +118,7 @@ def _let_search(contestants: Collection[Contestant], search: str) -> list[Contes
 
 
 def _searching(contestant: Contestant, search: str) -> Contestant:
-    choose_search(contestant.model, search)
+    choose_search(contestant.model, read_search(search))
     return replace(contestant, name=f"{contestant.name} ({search})")
 
 

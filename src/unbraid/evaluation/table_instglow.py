@@ -38,7 +38,7 @@ from unbraid.evaluation.sheets import Asked, Sheet, examine_sheets, no_more, set
 from unbraid.guides.kinds import Label
 from unbraid.models.instglow import Instglow
 from unbraid.models.instglow_network import Prior, negative_log_likelihood
-from unbraid.models.instglow_search import SearchConfig, find_search
+from unbraid.models.instglow_search import SearchConfig, read_search
 
 SAMPLE_RATE = 22050
 N_PIECES = 100  # of figure 2
@@ -86,7 +86,7 @@ class InstglowTable(Examination):
 
     Args:
         choice: where the datasets are.
-        search: the one search of priors, by its name; None is both of the paper's.
+        search: the one search of priors, as `read_search` reads it; None is both of the paper's.
         n_iterations: of the searches; None is as many as in the paper.
     """
 
@@ -157,7 +157,7 @@ class InstglowTable(Examination):
         """Return the searches by what they are called in the table."""
         titles = {"mle": MLE, "map": MAP}
         names = tuple(titles) if self.search is None else (self.search,)
-        found = {titles.get(name, name): find_search(name) for name in names}
+        found = {titles.get(name, name): read_search(name) for name in names}
         return {title: replace(one, n_iterations=self.n_iterations or one.n_iterations) for title, one in found.items()}
 
     def _sheets(self, dataset: str, track: Track, mode: str) -> Iterator[Sheet]:

@@ -344,8 +344,8 @@ def combine(
     return model.train(separators[0].training)
 
 
-def choose_search(model: object, name: str) -> None:
-    """Let a separator of priors search as `SEARCHES` has it under a name.
+def choose_search(model: object, search: SearchConfig | str) -> None:
+    """Let a separator of priors search in a way that is given, or has a name.
 
     Raises:
         SettingsError: if it has no priors, or there is no such search.
@@ -359,7 +359,7 @@ def choose_search(model: object, name: str) -> None:
     if not isinstance(model, Instglow):
         named = getattr(model, "name", "") or type(model).__name__
         raise SettingsError(f"a search is for priors, and {named} has none: leave it out, or use instglow")
-    model.config = replace(model.config, search=find_search(name))
+    model.config = replace(model.config, search=find_search(search) if isinstance(search, str) else search)
 
 
 def share(sources: Tensor, *, mixture: Tensor | None = None, exponent: float = 1.0) -> Tensor:

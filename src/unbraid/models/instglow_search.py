@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -421,11 +421,35 @@ def find_search(name: str) -> SearchConfig:
 
     Raises:
         SettingsError: if there is none.
-
-    Example:
-        >>> find_search("map").prior_weight
-        0.001
     """
     if name not in SEARCHES:
         raise SettingsError(f"search {name}: there is no such search, only {', '.join(SEARCHES)}")
     return SEARCHES[name]
+
+
+def read_search(text: str) -> SearchConfig:
+    """Return a search by its name, with other settings where they follow it.
+
+    Raises:
+        SettingsError: if there is no such search or setting, or a value is none or out of range.
+
+    Example:
+        >>> read_search("mle,n_iterations=50,wiener=true") == replace(MLE, n_iterations=50, wiener=True)
+        True
+    """
+    name, *changes = text.split(",")
+    return replace(find_search(name), **dict(map(read_setting, changes)))
+
+
+def read_setting(text: str) -> tuple[str, Any]:
+    """Read ``NAME=VALUE``, a setting of `SearchConfig`."""
+    name, _, word = text.partition("=")
+    known = vars(MLE)
+    if name not in known:
+        raise SettingsError(f"search: there is no setting {name!r}, only {', '.join(known)}")
+    kind = type(known[name])
+    try:
+        return name, {"true": True, "false": False}[word] if kind is bool else kind(word)
+    except (KeyError, ValueError) as error:
+        example = str(known[name]).lower()
+        raise SettingsError(f"search: {text!r} gives no value: write it such as {name}={example}") from error
