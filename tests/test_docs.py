@@ -143,6 +143,12 @@ def test_every_decision_is_listed_and_complete():
             assert f"\n## {heading}\n" in text, f"{record.name} lacks {heading}"
 
 
+def test_every_section_of_the_reproduction_is_in_its_contents():
+    text = read("docs/reproduction.md")
+    listed = set(re.findall(r"\]\(#([\w-]+)\)", text.partition("\n## ")[0]))
+    assert listed == anchors("\n".join(re.findall(r"^## .+$", text, flags=re.MULTILINE)))
+
+
 def test_the_commands_of_the_readme_are_those_of_continuous_integration():
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), flags=re.MULTILINE))
     told = set(re.findall(r"make ([a-z-]+)", " ".join(re.findall(r"`(make [^`]+)`", read("CONTRIBUTING.md")))))
