@@ -25,7 +25,8 @@ from unbraid.audio.signal import Audio
 from unbraid.evaluation.records import provenance
 from unbraid.guides.kinds import Label, Mimicry, Target
 from unbraid.models.film_unet import PRESETS as FILM_UNETS
-from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
+from unbraid.models.film_unet import FilmUnet
+from unbraid.models.film_unet_config import FilmUnetConfig
 from unbraid.models.guidesep import PRESETS as GUIDESEPS
 from unbraid.models.guidesep import Guidesep
 from unbraid.models.guidesep_network import FULL_BAND_RATE, GuidesepConfig

@@ -16,7 +16,8 @@ import torch
 
 from unbraid.datasets.episode_draws import EpisodeSettings
 from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
-from unbraid.models.film_unet import PRESETS, FilmUnet, FilmUnetConfig
+from unbraid.models.film_unet import PRESETS, FilmUnet
+from unbraid.models.film_unet_config import FilmUnetConfig
 from unbraid.training.film_unet_step import FilmUnetStep, by_class, by_examples
 from unbraid.training.recipe import AdamW, Validation, load_recipe
 from unbraid.training.schedule import Decay, Schedule, cosine

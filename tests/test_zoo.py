@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Label, Mask, Mimicry, Prompts, Score, Span, Target, spell_targets
 from unbraid.models import film_unet, guidesep, lasaft, tuss
-from unbraid.models.film_unet import FilmUnetConfig
+from unbraid.models.film_unet_config import FilmUnetConfig
 from unbraid.models.guidesep_network import GuidesepConfig
 from unbraid.models.instglow import PRESETS, Instglow, InstglowConfig
 from unbraid.models.lasaft_network import LasaftConfig

@@ -9,7 +9,8 @@ from claim_data import SAMPLE_RATE, STEMS, ensembles
 from unbraid.datasets.episode_draws import EpisodeSettings
 from unbraid.datasets.episodes import EpisodeSet
 from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
-from unbraid.models.film_unet import PRESETS, FilmUnet, FilmUnetConfig
+from unbraid.models.film_unet import PRESETS, FilmUnet
+from unbraid.models.film_unet_config import FilmUnetConfig
 from unbraid.models.layers.example_encoder import EncoderShape
 from unbraid.training.film_unet_step import FilmUnetStep, by_class, by_examples
 from unbraid.training.recipe import AdamW, Recipe

@@ -16,7 +16,8 @@ from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Label, Prompts, Target
 from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
-from unbraid.models.film_unet import DEBUG, PRESETS, FilmUnet, FilmUnetCondition, FilmUnetConfig
+from unbraid.models.film_unet import DEBUG, PRESETS, FilmUnet, FilmUnetCondition
+from unbraid.models.film_unet_config import FilmUnetConfig
 from unbraid.models.layers.example_encoder import EncoderShape, ExampleEncoder
 from unbraid.models.layers.folding import Fold
 from unbraid.models.layers.unet import Unet, UnetShape, join_phases, phases
@@ -565,6 +566,122 @@ def test_presence_hears_the_mixture_once(model):
         model(torch.randn(1, 2, 6000), condition)
     hook.remove()
     assert heard == [3]
+
+
+ROOM = (0.5, 2.0, -0.2, 2.0)
+
+
+@pytest.fixture(scope="module")
+def fitted(model) -> FilmUnet:
+    """The same network, with presence told by the room for the examples."""
+    return build(replace(DEBUG, room=ROOM))
+
+
+def told(model: FilmUnet, mixture: Audio, *examples: Examples) -> Tensor:
+    with torch.inference_mode():
+        return model(mixture.samples[None], ask(model, *examples)).presence[0]
+
+
+def test_presence_is_told_by_the_room_for_the_examples(model, fitted):
+    mixture = tone(440, 1)
+    presence = told(fitted, mixture, Examples(tone(440, 0.6)), Examples(tone(3000, 0.6)), Examples(noise(1, 0.6)))
+    assert float(presence[0]) > float(presence[1:].max()) + 0.3
+    assert torch.equal(ask(model, Examples(tone(440, 1))).envelopes, ask(fitted, Examples(tone(440, 1))).envelopes)
+
+
+def test_how_presence_is_told_leaves_the_stems_alone_bit_for_bit(model, fitted):
+    examples = [Examples(noise(1, 1)), Examples(tone(440, 1), tone(900, 1))]
+    mixture = torch.randn(2, 2, 7000)
+    with torch.inference_mode():
+        answers = [one(mixture, ask(one, *examples)) for one in (model, fitted)]
+    assert torch.equal(answers[0].stems, answers[1].stems)
+    assert not torch.equal(answers[0].presence, answers[1].presence)
+
+
+def test_the_level_of_examples_their_rate_and_their_channels_hardly_matter(fitted):
+    mixture = Audio(tone(440, 1).samples + noise(1, 1).samples, RATE)
+    plain = tone(440, 0.6)
+    others = [
+        Audio(plain.samples / 100, RATE),
+        Audio(plain.samples.expand(2, -1), RATE),
+        Audio(torch.cat([plain.samples, -plain.samples]), RATE),
+        tone(440, 0.6, rate=48000),
+    ]
+    for other in others:
+        found = (ask(fitted, Examples(one)).envelopes for one in (plain, other))
+        torch.testing.assert_close(*found, atol=2e-3, rtol=0)
+    stereo = Audio(mixture.samples.expand(2, -1), RATE)
+    torch.testing.assert_close(
+        told(fitted, mixture, Examples(plain)), told(fitted, stereo, Examples(plain)), atol=1e-3, rtol=0
+    )
+
+
+def test_recordings_count_once_each_whatever_their_level(fitted):
+    loud, faint = tone(440, 0.6), Audio(tone(3000, 2.4).samples / 50, RATE)
+    one, other, both = (
+        ask(fitted, one).envelopes for one in (Examples(loud), Examples(faint), Examples([loud, faint]))
+    )
+    torch.testing.assert_close(both, (one + other) / 2)
+    torch.testing.assert_close(ask(fitted, Examples(loud, faint)).envelopes, one)
+
+
+@pytest.mark.parametrize("n_samples", [1, 40, 3000])
+def test_presence_of_short_and_of_silent_mixtures(fitted, n_samples):
+    for mixture in (torch.zeros(1, n_samples), 0.1 * torch.ones(1, n_samples)):
+        presence = told(fitted, Audio(mixture, RATE), Examples(noise(1, 1)))
+        assert bool(((presence >= 0) & (presence <= 1)).all())
+        assert bool((presence > 0).all()) == bool(mixture.any())
+
+
+def test_a_label_remembers_what_presence_goes_by(fitted):
+    model = copy.deepcopy(fitted)
+    examples = Examples(tone(440, 1), noise(1, 1))
+    model.teach("beep", model.remember(examples))
+    assert len(model.taught["beep"]) == model.query_size + model.memory_size
+    label, listened = model.condition([Target("beep", Label("beep"))]), ask(model, examples)
+    assert torch.equal(label.envelopes, listened.envelopes)
+    assert torch.equal(label.queries, listened.queries)
+    assert torch.equal(model.embed(examples), listened.queries[0])
+
+
+def test_a_label_without_memory_is_judged_as_before(model, fitted):
+    before, after = copy.deepcopy(model), copy.deepcopy(fitted)
+    for one in (before, after):
+        one.teach("beep", one.embed(Examples(tone(440, 1))))
+    beside = Examples(noise(1, 1))
+    mixture = torch.randn(2, 1, 6000)
+    targets = [Target("noise", beside), Target("beep", Label("beep"))]
+    with torch.inference_mode():
+        old, new = (one(mixture, one.condition(targets)).presence for one in (before, after))
+        alone = after(mixture, ask(after, beside)).presence
+    assert torch.allclose(old[:, 1], new[:, 1], atol=1e-5)
+    assert torch.allclose(alone[:, 0], new[:, 0], atol=1e-5)
+    assert not torch.allclose(old[:, 0], new[:, 0], atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [15, 17, 16 + 63, 16 + 65])
+def test_a_memory_of_another_size_is_refused(model, size):
+    with pytest.raises(GuideError, match="another model"):
+        copy.deepcopy(model).teach("beep", torch.zeros(size))
+
+
+def test_weights_of_the_room_are_checked_and_kept():
+    config = replace(DEBUG, room=ROOM)
+    assert FilmUnetConfig.from_dict(json.loads(json.dumps(asdict(config)))) == config
+    older = {key: value for key, value in asdict(DEBUG).items() if key != "room"}
+    assert FilmUnetConfig.from_dict(older) == DEBUG
+    for broken in ({"room": ROOM[:3]}, {"presence": False}):
+        with pytest.raises(ModelError, match="slopes and a bias"):
+            replace(config, **broken)
+
+
+def test_narrow_precision_hardly_changes_presence(fitted):
+    mixture = Audio(tone(440, 1).samples + noise(1, 1).samples, RATE)
+    exact = told(fitted, mixture, Examples(tone(440, 1)))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = told(fitted, mixture, Examples(tone(440, 1)))
+    assert rough.dtype == torch.float32
+    assert float((exact - rough).abs().max()) < 0.1
 
 
 @pytest.mark.parametrize("kernel_size", [3, 5, 7])

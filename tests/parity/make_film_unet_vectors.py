@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from unbraid.models.film_unet import PRESETS, FilmUnet, FilmUnetConfig
+from unbraid.models.film_unet import PRESETS, FilmUnet
+from unbraid.models.film_unet_config import FilmUnetConfig
 from unbraid.models.layers.example_encoder import EncoderShape
 
 VECTORS = Path(__file__).parent / "vectors"

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unbraid.audio.mel import mel_filter_bank
-from unbraid.models.film_unet import FilmUnetConfig
+from unbraid.models.film_unet_config import FilmUnetConfig
 
 
 class PlainFilmUnet:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,120 +20,29 @@ from unbraid.audio.stft import Stft
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Label, Target, output_names
 from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
-from unbraid.models.layers.compressed_mask import INPUTS, MASKS, apply_mask, compress, network_input
+from unbraid.models.film_unet_config import FilmUnetConfig
+from unbraid.models.layers.compressed_mask import apply_mask, compress, network_input
 from unbraid.models.layers.example_encoder import EncoderShape, ExampleEncoder
 from unbraid.models.layers.film import Film, NegativeLayer
 from unbraid.models.layers.recordings import WindowCutter, down_mix
 from unbraid.models.layers.resemblance import Evidence, ResemblanceHead, relative_level
-from unbraid.models.layers.unet import Unet, UnetShape
+from unbraid.models.layers.room import N_BANDS, Envelope, judge_room, room_evidence, unit
+from unbraid.models.layers.unet import Unet
 from unbraid.models.separator import Estimates, Separator
-
-
-@dataclass(frozen=True)
-class FilmUnetConfig:
-    """Everything that shapes a network.
-
-    Args:
-        classes: names that it knows, each one a query of its own; empty for a network that takes examples.
-        encoder: makes queries from recordings; None for a network of classes.
-        negatives: examples may say what the target is not.
-        presence: estimate whether the target sounds; needs an encoder.
-        n_shot: positive examples of each mixture in training.
-        segment: length of the windows in training, in seconds.
-        input: ``"complex"``: the U-Net is given real and imaginary parts; ``"magnitude"``: the magnitude alone.
-        compression: g in ``ln(1 + g |X|)``.
-        mask: how the two outputs O become a complex mask: ``"tanh"``: magnitude tanh(|O| / 2) and the phase of O;
-            ``"sigmoid"``: the sigmoid of one is the magnitude, the other is the phase in radians.
-        n_features: of each level of the U-Net.
-        kernel_size: of its convolutions.
-        decoder_activation: ``"leaky_relu"`` or ``"relu"``.
-        decoder_dropout: probability in the second to the fourth block of the decoder.
-
-    Raises:
-        ModelError: if values contradict each other.
-
-    Example:
-        >>> FilmUnetConfig(classes=INSTRUMENT_CLASSES).query_size, FilmUnetConfig(encoder=EncoderShape()).query_size
-        (18, 512)
-    """
-
-    classes: tuple[str, ...] = ()
-    encoder: EncoderShape | None = None
-    negatives: bool = False
-    presence: bool = False
-    n_shot: int = 5
-    sample_rate: int = 22050
-    n_fft: int = 1024
-    hop_length: int = 256
-    segment: float = 3.0
-    input: str = "complex"
-    compression: float = 1.0
-    mask: str = "tanh"
-    n_features: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
-    kernel_size: int = 5
-    decoder_activation: str = "leaky_relu"
-    decoder_dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        if bool(self.classes) == (self.encoder is not None) or len(set(self.classes)) < len(self.classes):
-            raise ModelError("a FiLM U-Net needs either classes, each once, or an encoder of examples")
-        if self.encoder is None and (self.negatives or self.presence):
-            raise ModelError("negative examples and presence need an encoder of examples")
-        for name, value, known in (("input", self.input, INPUTS), ("mask", self.mask, MASKS)):
-            if value not in known:
-                raise ModelError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-        if min(self.sample_rate, self.n_fft, self.hop_length, self.n_shot, self.compression, self.segment) <= 0:
-            raise ModelError("every number of a FiLM U-Net config must be positive")
-        if self.n_fft % 2 or self.hop_length > self.n_fft // 2:
-            raise ModelError(f"hop_length must be at most half of n_fft, got {self.hop_length} and {self.n_fft}")
-        try:
-            self.unet_shape()
-        except ValueError as error:
-            raise ModelError(str(error)) from error
-        if self.encoder is not None and self.encoder.flat_size(n_fft=self.n_fft) == 0:
-            raise ModelError(f"the {len(self.encoder.n_features)} blocks of the encoder leave no rows: use fewer")
-
-    @property
-    def query_size(self) -> int:
-        """E."""
-        return len(self.classes) if self.encoder is None else self.encoder.embedding_size
-
-    def unet_shape(self) -> UnetShape:
-        """Return the sizes of the U-Net."""
-        return UnetShape(
-            n_inputs=2 if self.input == "complex" else 1,
-            n_outputs=2,
-            n_features=self.n_features,
-            kernel_size=self.kernel_size,
-            activation=self.decoder_activation,
-            dropout=self.decoder_dropout,
-        )
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> FilmUnetConfig:
-        """Build from what `dataclasses.asdict` gave, after a round trip through JSON.
-
-        Raises:
-            ModelError: if it is something else.
-        """
-        try:
-            encoder = values["encoder"]
-            if encoder is not None:
-                encoder = EncoderShape(**{**encoder, "n_features": tuple(encoder["n_features"])})
-            tuples = {name: tuple(values[name]) for name in ("classes", "n_features")}
-            return cls(**{**values, **tuples, "encoder": encoder})
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"this is not the config of a FiLM U-Net: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)
 class FilmUnetCondition:
-    """The targets of one track: names of the outputs, their queries ``[S, E]``, and those of what they are not."""
+    """The targets of one track: names of the outputs, their queries ``[S, E]``, and those of what they are not.
+
+    ``envelopes`` ``[S, K]`` are those of the examples; zeros where they are not known, None where none is.
+    """
 
     names: tuple[str, ...]
     queries: Tensor
     rejected: Tensor
     groups: tuple[tuple[int, ...], ...] = ()
+    envelopes: Tensor | None = None
 
     def crop(self, start: float, stop: float) -> FilmUnetCondition:
         """Return itself: queries hold for the whole track."""
@@ -169,6 +77,8 @@ class FilmUnet(Separator):
         self.encoder = None if shape is None else ExampleEncoder(shape, sample_rate=rate, n_fft=config.n_fft)
         self.neg = NegativeLayer(config.query_size) if config.negatives else None
         self.presence = ResemblanceHead(config.query_size) if config.presence else None
+        self.envelope = Envelope(rate, config.n_fft)
+        self.memory_size = N_BANDS if config.presence else 0
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a tenth faster on a processor
 
     @property
@@ -194,15 +104,14 @@ class FilmUnet(Separator):
         repeated = next((name for name in asked if asked.count(name) > 1), None)
         if repeated is not None:
             raise GuideError(f"label {repeated!r} is asked for twice: this model gives all of it at once, ask once")
-        pairs = [self._queries_of(target) for target in targets]
-        table = (
-            torch.stack([torch.stack(pair) for pair in pairs]) if pairs else torch.empty(0, 2, self.config.query_size)
-        )
-        queries, rejected = table.to(self.device).unbind(dim=1)
-        return FilmUnetCondition(output_names(targets), queries, rejected)
+        sizes = [self.config.query_size, self.memory_size, self.config.query_size]
+        rows = [torch.cat(self._queries_of(target)) for target in targets]
+        table = torch.stack(rows) if rows else torch.empty(0, sum(sizes))
+        queries, envelopes, rejected = table.to(self.device).split(sizes, dim=1)
+        return FilmUnetCondition(output_names(targets), queries, rejected, envelopes=envelopes)
 
     def _queries_of(self, target: Target) -> tuple[Tensor, Tensor]:
-        """Return the query ``[E]`` of a target, and that of what it is not, or zeros."""
+        """Return what is known of a target, as `remember` tells it, and the query ``[E]`` of what it is not."""
         accepted = tuple(self.accepts)
         for guide in target.guides:
             if not isinstance(guide, accepted):
@@ -217,7 +126,8 @@ class FilmUnet(Separator):
         )
         positive, negative = self._hear(merged)
         query = self.combine(positive[None], None if negative is None else negative[None])[0]
-        return query, torch.zeros_like(query) if negative is None else self.combine(negative[None])[0]
+        rejected = torch.zeros_like(query) if negative is None else self.combine(negative[None])[0]
+        return torch.cat([query, self._envelope_of(merged)]), rejected
 
     def _query_of_label(self, target: Target) -> tuple[Tensor, Tensor]:
         guide = target.guides[0]
@@ -230,7 +140,28 @@ class FilmUnet(Separator):
         else:
             known = " ".join([*self.vocabulary, *self.taught]) or "no labels"
             raise GuideError(f"unknown label {guide.name!r}: this model knows {known}")
-        return query, torch.zeros_like(query)
+        size = self.config.query_size
+        return functional.pad(query, (0, size + self.memory_size - len(query))), torch.zeros_like(query[:size])
+
+    @torch.no_grad()
+    def remember(self, examples: Examples) -> Tensor:
+        """Return the query of examples, see `embed`, and behind it their mean envelope: ``[E + K]``.
+
+        Raises:
+            GuideError: as `embed`.
+        """
+        return torch.cat([self.embed(examples), self._envelope_of(examples)])
+
+    def _envelope_of(self, examples: Examples) -> Tensor:
+        """Return the mean envelope ``[K]`` of the positive recordings at one level; nothing without presence."""
+        if self.presence is None:
+            return self.envelope.bank.new_empty(0)
+        cutter = WindowCutter(self.sample_rate, self.segment, min_samples=self.min_samples)
+        found = []
+        for recording in examples.recordings[0]:
+            windows = [self.envelope(self._analyze(batch.to(self.device))[:, None]) for batch in cutter.cut(recording)]
+            found.append(unit(torch.cat(windows).mean(dim=0)))
+        return torch.stack(found).mean(dim=0)
 
     @torch.no_grad()
     def embed(self, examples: Examples) -> Tensor:
@@ -391,12 +322,34 @@ class FilmUnet(Separator):
                 mixture=heard[:n_batch, None].expand(-1, n_stems, -1),
             )
 
+    def room_evidence(self, mixture: Tensor, estimate: Tensor, envelopes: Tensor) -> Tensor:
+        """Return what the room in mixtures ``[B, C, N]`` tells of estimates ``[B, S, C, N]``: ``[B, S, N_NUMBERS]``.
+
+        Args:
+            mixture: ``[B, C, N]``.
+            estimate: ``[B, S, C, N]``.
+            envelopes: of the examples, ``[S, K]`` or ``[B, S, K]``.
+        """
+        return room_evidence(
+            level=relative_level(estimate=estimate, mixture=mixture[:, None]),
+            examples=envelopes,
+            mixture=self.envelope(self._analyze(mixture)),
+            estimate=self.envelope(self._analyze(estimate)),
+        )
+
     def _presence(self, mixture: Tensor, stems: Tensor, condition: FilmUnetCondition) -> Tensor | None:
         """Return the presence ``[B, S]`` of stems ``[B, S, C, N]``; nothing is present where the mixture is silent."""
         if self.presence is None:
             return None
-        queries, rejected = (one.expand(len(mixture), -1, -1) for one in (condition.queries, condition.rejected))
-        logits: Tensor = self.presence(self.presence_evidence(mixture, stems, queries, rejected))
+        logits = mixture.new_empty(stems.shape[:2])
+        known = torch.zeros(stems.shape[1], dtype=torch.bool, device=stems.device)
+        if self.config.room and condition.envelopes is not None:
+            known = condition.envelopes.amax(dim=-1) > 0
+            evidence = self.room_evidence(mixture, stems[:, known], condition.envelopes[known])
+            logits[:, known] = judge_room(evidence, self.config.room)
+        if not bool(known.all()):  # labels that were taught before envelopes were kept
+            asked = (one[~known].expand(len(mixture), -1, -1) for one in (condition.queries, condition.rejected))
+            logits[:, ~known] = self.presence(self.presence_evidence(mixture, stems[:, ~known], *asked))
         sounds = mixture.flatten(1).abs().amax(dim=-1) > 0  # [B]
         return logits.sigmoid() * sounds[:, None]
 

@@ -34,7 +34,7 @@ class Query:
         name: of the label.
         model: what the model is called: a name of the zoo, or the path of its weights.
         model_sha256: of its tensors, see :func:`tensors_sha256`; the vector means nothing to any other model.
-        vector: float32 ``[D]``.
+        vector: float32 ``[D]``, what the model asks with, and what else it remembers behind it.
         facts: how it was made, as JSON values.
     """
 
@@ -70,8 +70,7 @@ def add_query(separator: Separator, query: Query) -> None:
 
 def is_for(query: Query, separator: Separator) -> bool:
     """Tell whether a query was made for this separator."""
-    fits = separator.query_size is not None and query.vector.shape == (separator.query_size,)
-    return fits and query.model_sha256 == tensors_sha256(separator)
+    return separator.holds(query.vector) and query.model_sha256 == tensors_sha256(separator)
 
 
 def tensors_sha256(model: Separator) -> str:

@@ -105,6 +105,7 @@ class Separator(nn.Module, ABC):
         accepts: the kinds of guide that ``condition`` takes.
         vocabulary: the labels or prompts that it knows; empty if it knows none.
         query_size: length of the vector that stands for a target inside the network; None if there is no such vector.
+        memory_size: numbers that a vector that was taught may hold beyond that; see `remember`.
         taught: names that it was taught later, each with its vector; they are no part of the weights.
         name: what it was loaded as, for messages; empty if it was not loaded.
     """
@@ -116,6 +117,7 @@ class Separator(nn.Module, ABC):
     vocabulary: tuple[str, ...]
     step: int = 1
     query_size: int | None = None
+    memory_size: int = 0
     name: str = ""
 
     def __init__(self) -> None:
@@ -164,12 +166,25 @@ class Separator(nn.Module, ABC):
         """
         raise GuideError(f"{self.name or type(self).__name__} takes no examples: choose a model that does")
 
+    def remember(self, examples: Examples) -> Tensor:
+        """Turn examples into the vector that `teach` takes: what `embed` returns, and what else is to be kept.
+
+        Raises:
+            GuideError: as `embed`.
+        """
+        return self.embed(examples)
+
+    def holds(self, vector: Tensor) -> bool:
+        """Tell whether a vector has a size that `teach` takes, ``[query_size]`` or ``[query_size + memory_size]``."""
+        size = self.query_size
+        return size is not None and vector.shape in {(size,), (size + self.memory_size,)}
+
     def teach(self, name: str, query: Tensor) -> None:
         """Let a label of a new name stand for a vector; everything else stays as it is, bit for bit.
 
         Args:
             name: of the label; none of the vocabulary.
-            query: ``[query_size]``, finite.
+            query: of a size that it `holds`, finite.
 
         Raises:
             GuideError: if the name is taken by the vocabulary, or the vector is of another model.
@@ -178,6 +193,6 @@ class Separator(nn.Module, ABC):
             raise GuideError(f"the model knows {name!r} already: teach it under another name")
         if self.query_size is None:
             raise GuideError(f"{self.name or type(self).__name__} cannot be taught new labels: choose another model")
-        if query.shape != (self.query_size,) or not bool(query.isfinite().all()):
+        if not self.holds(query) or not bool(query.isfinite().all()):
             raise GuideError(f"{name!r} was taught to another model: its vector is {tuple(query.shape)}")
         self.taught[name] = query.detach().clone()

@@ -94,7 +94,7 @@ def teach(
     resolved = _resolve(name, given)
     facts: dict[str, object] = {"examples": _describe(given, resolved)}
     if ask is None:
-        vector = model.embed(resolved)
+        vector = model.remember(resolved)
         facts["method"] = "listened"
     else:
         starts = _starts(model, start)
