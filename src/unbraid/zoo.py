@@ -220,6 +220,10 @@ def load_model(
     Raises:
         ModelError: if there is no such model or prior, it ships without weights, a file is damaged or foreign, priors
             do not fit together, the device does not exist, or the Hub does not have the file or cannot be reached.
+
+    Example:
+        >>> load_model("tuss-small").vocabulary[:3]
+        ('speech', 'sfx', 'sfx-mix')
     """
     entry = ZOO.get(str(name_or_path))
     path = Path(name_or_path)
