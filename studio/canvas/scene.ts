@@ -47,7 +47,8 @@ export function drawRuler(context: CanvasRenderingContext2D, scene: Scene, heigh
     const x = Math.round(pixelOf(view, second)) + 0.5;
     context.moveTo(x, 0);
     context.lineTo(x, height);
-    context.fillText(clock(second, decimalsOf(ticks.step)), x + 4, height / 2 + 1);
+    const words = clock(second, decimalsOf(ticks.step));
+    if (x + 4 + context.measureText(words).width <= view.width) context.fillText(words, x + 4, height / 2 + 1);
   }
   context.stroke();
 }

@@ -308,10 +308,14 @@ async function longFile({ page, url, files, shot }) {
   await button(page, "New session").click();
   await page.getByText("Drop a song here").waitFor();
   await drop(page, ".desk", [join(files, "long.flac")]);
-  await until("the server's analysis", async () => {
-    const id = new URL(page.url()).hash.slice(1);
-    return id && (await session(page, url)).files[0]?.state === "ready";
-  });
+  await until(
+    "the server's analysis",
+    async () => {
+      const id = new URL(page.url()).hash.slice(1);
+      return id && (await session(page, url)).files[0]?.state === "ready";
+    },
+    240000,
+  );
   await until("its waveform", async () => (await painted(page, REGION)) > 100);
   await until("its spectrogram", async () => (await painted(page, ".spectrogram canvas")) > 1000);
   assert.equal(await page.evaluate(() => window.decoded), 0);

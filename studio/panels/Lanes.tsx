@@ -41,7 +41,7 @@ function Empty() {
 
 function hint(): string {
   const take = heardTake.value;
-  if (!take) return "Point at a sound on the right, then separate: the stems and what is left appear here.";
+  if (!take) return "Point at a sound, then separate: the stems and what is left appear here.";
   if (take.jobs.some((job) => job.state === "waiting" || job.state === "running")) {
     return "The stems appear here as soon as the first of them is there.";
   }

@@ -40,8 +40,9 @@ export function SongHeader() {
         />
       </div>
       <div class="faint small">
-        {duration.value > 0 && clock(duration.value, 1)}
-        {file?.state === "analyzing" && ` · analyzing ${Math.round(file.progress * 100)} %`}
+        {file?.state === "analyzing"
+          ? `analyzing ${Math.round(file.progress * 100)} %`
+          : duration.value > 0 && clock(duration.value, 1)}
       </div>
       <div class="row">
         {hasStems && (

@@ -67,6 +67,23 @@ def test_models_of_songs_that_take_turns_have_room_beside_each_other():
     assert station().admits(live("b", model="b", model_bytes=600), models_bytes=100), "alone, any model will do"
 
 
+def test_a_short_song_does_not_wait_for_long_ones(start, monkeypatch):
+    monkeypatch.setattr("unbraid.server.jobs.LONG_SECONDS", 60.0)
+    with start() as server:
+        whole = []
+        for seed in range(WHOLE_SONGS):
+            session = server.session()
+            song = server.upload(session, wav_bytes(120.0, seed=seed, channels=1))["id"]
+            whole.append(server.take(session, song)["jobs"][0]["id"])
+        session = server.session()
+        short = server.upload(session, wav_bytes(2.0, seed=9))["id"]
+        [job] = server.finished(server.take(session, short)["id"])["jobs"]
+        states = [server.get(f"/api/jobs/{one}").json()["state"] for one in whole]
+        assert (job["state"], states) == ("done", [*["running"] * (WHOLE_SONGS - 1), "waiting"])
+        for one in reversed(whole):
+            server.post(f"/api/jobs/{one}/cancel", 200)
+
+
 def test_only_what_had_its_turn_is_to_blame(start):
     with start() as server:
         songs = []
