@@ -34,8 +34,8 @@ STEP = LasaftStep(by_recording, relative=True, presence_weight=0.1)
 
 def model() -> Lasaft:
     """Return a network that has learned to listen to labels, with a query net that has learned nothing."""
-    network, labelled = Lasaft(CONFIG), load_model("lasaft-light-16")
-    network.network.load_state_dict(labelled.network.state_dict())
+    network, labeled = Lasaft(CONFIG), load_model("lasaft-light-16")
+    network.network.load_state_dict(labeled.network.state_dict())
     return network
 
 

@@ -283,7 +283,7 @@ def _one_of_each(mask: Mask, found: dict[str, Sides], target: str) -> tuple[Tens
         if other is not None and bool(other.any()):
             raise GuideError(
                 f"target {target!r}: mask {getattr(mask, name)} is given as {name} and holds the other side, too: "
-                "give it alone, as the positive mask, for both sides, or paint it in grey"
+                "give it alone, as the positive mask, for both sides, or paint it in gray"
             )
         taken[name] = getattr(sides, name) if sides.either is None else sides.either
     return taken["positive"], taken["negative"]

@@ -55,7 +55,7 @@ class LoadedMask(NamedTuple):
 def read_mask_file(path: Path, *, duration: float) -> Sides:
     """Read a mask and lay it on the grid of a mixture; the content tells the format, not the name.
 
-    A picture is grey, where white is sure, or has green paint on what is the sound and red paint on what is not: the
+    A picture is gray, where white is sure, or has green paint on what is the sound and red paint on what is not: the
     confidence is by how much the color exceeds the other two, times the opacity. A canvas of `draw_canvas` must be
     that of a song of the same length (to a quarter of a second). A picture without its note that is 320 or 80 pixels
     high must be as wide as the canvas of the mixture (within 2 %, or 16 pixels); any other size is stretched over the
@@ -172,7 +172,7 @@ def _is_empty(sides: Iterable[Tensor | None]) -> bool:
 
 
 def _load_picture(path: Path) -> tuple[npt.NDArray[Any], CanvasNote | None]:
-    """Decode a PNG: pixels ``[H, W]`` if it is grey by its format, else ``[H, W, 4]``; and its note."""
+    """Decode a PNG: pixels ``[H, W]`` if it is gray by its format, else ``[H, W, 4]``; and its note."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
