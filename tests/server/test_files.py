@@ -6,7 +6,7 @@ import struct
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 
 import mido
 import numpy as np
@@ -312,3 +312,23 @@ def test_a_session_that_is_removed_during_an_upload_leaves_nothing(server):
     assert error["type"] == "NotFound"
     assert set(server.studio.folder.files()) == before
     assert not list((server.data_dir / "uploads").iterdir())
+
+
+def test_an_upload_ends_when_the_server_goes_down(start):
+    with start() as server:
+        session = server.session()
+        begun = Event()
+
+        def pieces():
+            for _ in range(2000):
+                yield b"x" * 1000
+                begun.set()
+                time.sleep(0.01)
+
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(server.http.post, f"/api/sessions/{session}/files?name=a.wav", content=pieces())
+            assert begun.wait(30)
+            server.studio.bus.close()
+            error = answer.result(60)
+        assert (error.status_code, error.json()["error"]["type"]) == (503, "Stopping")
+        assert not list((server.data_dir / "uploads").iterdir())

@@ -10,7 +10,7 @@ import pytest
 from studio_server import wav_bytes
 
 import unbraid
-from unbraid.errors import ModelError
+from unbraid.errors import ModelError, SettingsError
 from unbraid.server.catalog import Catalog
 from unbraid.server.records import JobRow, SessionRow, TakeRow
 from unbraid.server.store import Store
@@ -189,6 +189,20 @@ def test_a_transaction_is_whole_or_nothing(queue):
     with store.transaction(), store.transaction():
         wait("a1", "a", 1.0)
     assert [job.id for job in store.open_jobs()] == ["a1"]
+
+
+def test_a_damaged_and_a_held_data_base_are_told_before_anything_begins(tmp_path):
+    path = tmp_path / "base"
+    Store(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(SettingsError, match=r"is locked.*close what else uses it"):
+            Store(path)
+    with path.open("r+b") as file:
+        file.seek(2 * 4096)
+        file.write(b"\xff" * 4096 * 4)
+    with pytest.raises(SettingsError, match=r"is damaged.*--data-dir"):
+        Store(path)
 
 
 def test_what_follows_a_transaction_that_could_not_be_completed_is_kept(tmp_path):

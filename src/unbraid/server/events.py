@@ -56,7 +56,7 @@ class Listener:
 
 
 class Bus:
-    """All listeners, by the session that they listen to.
+    """All listeners, by the session that they listen to; ``is_closed`` once the server goes down.
 
     Args:
         most: listeners of one session.
@@ -66,7 +66,7 @@ class Bus:
         self._most = most
         self._lock = threading.Lock()
         self._listeners: dict[str, list[Listener]] = {}
-        self._is_closed = False
+        self.is_closed = False
 
     @property
     def n_listeners(self) -> int:
@@ -101,7 +101,7 @@ class Bus:
         """
         listener = Listener(asyncio.get_running_loop())
         with self._lock:
-            if self._is_closed:
+            if self.is_closed:
                 raise Stopping("the server is going down: try again in a moment")
             own = self._listeners.setdefault(session, [])
             if len(own) >= self._most:
@@ -121,7 +121,7 @@ class Bus:
     def close(self) -> None:
         """Say goodbye to everybody; from any thread."""
         with self._lock:
-            self._is_closed = True
+            self.is_closed = True
             listeners = [one for own in self._listeners.values() for one in own]
         for listener in listeners:
             listener.close()

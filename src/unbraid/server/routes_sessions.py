@@ -58,9 +58,9 @@ async def import_session(studio: CurrentStudio, request: Request) -> SessionDocu
     """Open a session file, the body of the request, as a new session."""
     most = studio.limits.session_bytes
     too_large = TooLarge(f"the session file is larger than a session may be, {in_words(most)} (--quota)")
-    incoming = Incoming(studio.folder.upload(), most=most, too_large=too_large)
+    incoming = Incoming(studio, most=most, too_large=too_large)
     try:
-        await incoming.take(request, free_bytes=studio.limits.free_bytes)
+        await incoming.take(request)
         row = await run_in_threadpool(archive.read_session, studio, incoming.place)
         return await run_in_threadpool(session_document, studio, row)
     finally:

@@ -61,7 +61,7 @@ class Store:
         path: of the data base; made if it is missing.
 
     Raises:
-        SettingsError: if it is damaged, or of another version.
+        SettingsError: if it is damaged, of another version, or held by another program.
 
     Example:
         >>> store = Store(Path(":memory:"))
@@ -80,9 +80,15 @@ class Store:
             self._base.execute("PRAGMA foreign_keys = ON")
             self._prepare(path)
         except sqlite3.DatabaseError as error:
-            raise SettingsError(f"{path}: cannot be read ({error}): give another --data-dir") from error
+            raise SettingsError(
+                f"{path}: cannot be read ({error}): close what else uses it, or give another --data-dir"
+            ) from error
 
     def _prepare(self, path: Path) -> None:
+        self._base.executescript("BEGIN IMMEDIATE; COMMIT;")  # fails where another program holds it
+        [found] = self._base.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise SettingsError(f"{path}: is damaged ({' '.join(found.split())}): give another --data-dir")
         [version] = self._base.execute("PRAGMA user_version").fetchone()
         if version == 0:
             self._base.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from unbraid.server.folder import ORIGINAL, PAINT, new_id, remove
 from unbraid.server.limits import in_words
 from unbraid.server.records import FileRow
-from unbraid.server.refusals import DiskFull, Invalid, QuotaExceeded, TooLarge
+from unbraid.server.refusals import DiskFull, Invalid, QuotaExceeded, Stopping, TooLarge
 from unbraid.server.studio import Studio
 
 MAX_NAME = 200
@@ -38,14 +37,15 @@ class Incoming:
     """A body on its way to the disk.
 
     Args:
-        place: where it goes.
+        studio: that it comes to.
         most: bytes that it may have.
         too_large: what is raised where there are more.
     """
 
-    def __init__(self, place: Path, *, most: int, too_large: TooLarge | QuotaExceeded) -> None:
-        self.place = place
+    def __init__(self, studio: Studio, *, most: int, too_large: TooLarge | QuotaExceeded) -> None:
+        self.place = studio.folder.upload()
         self.size = 0
+        self._studio = studio
         self._most = most
         self._too_large = too_large
         self._hash = hashlib.sha256()
@@ -55,47 +55,49 @@ class Incoming:
         """Of all bytes."""
         return self._hash.hexdigest()
 
-    async def take(self, request: Request, *, free_bytes: int) -> None:
+    async def take(self, request: Request) -> None:
         """Store the body of a request.
 
         Raises:
             TooLarge: if it is larger than it may be, also if it says so before.
             DiskFull: if the disk is.
             Invalid: if it is empty, or breaks off.
+            Stopping: if the server goes down meanwhile.
         """
         told = request.headers.get("content-length", "")
         if told.isdecimal() and int(told) > self._most:
             raise self._too_large
         try:
             with self.place.open("xb") as file:
-                async for piece in _pieces(request):
-                    await run_in_threadpool(self._store, file, piece, free_bytes)
+                async for piece in self._pieces(request):
+                    await run_in_threadpool(self._store, file, piece)
         except ClientDisconnect as error:
             raise Invalid("the file broke off on its way: send it again") from error
         if self.size == 0:
             raise Invalid("the file is empty: send its bytes as the body of the request")
 
-    def _store(self, file: BinaryIO, piece: bytes, free_bytes: int) -> None:
+    def _store(self, file: BinaryIO, piece: bytes) -> None:
         self.size += len(piece)
         if self.size > self._most:
             raise self._too_large
-        if shutil.disk_usage(self.place.parent).free < free_bytes:
+        if self._studio.folder.free_bytes() < self._studio.limits.free_bytes:
             raise DiskFull("the disk of the data folder is full: remove old sessions, or free some space")
         self._hash.update(piece)
         file.write(piece)
 
-
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
-    """Yield the body in pieces of about a megabyte."""
-    held, size = [], 0
-    async for piece in request.stream():
-        held.append(piece)
-        size += len(piece)
-        if size >= _PIECE:
+    async def _pieces(self, request: Request) -> AsyncIterator[bytes]:
+        """Yield the body in pieces of about a megabyte."""
+        held, size = [], 0
+        async for piece in request.stream():
+            if self._studio.bus.is_closed:
+                raise Stopping("the server is going down: send the file again in a moment")
+            held.append(piece)
+            size += len(piece)
+            if size >= _PIECE:
+                yield b"".join(held)
+                held, size = [], 0
+        if held:
             yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)
 
 
 async def receive_file(studio: Studio, session_id: str, name: str, request: Request) -> FileRow:
@@ -114,9 +116,9 @@ async def receive_file(studio: Studio, session_id: str, name: str, request: Requ
     )
     if room < limits.upload_bytes:
         too_large = _no_room(name, studio)
-    incoming = Incoming(studio.folder.upload(), most=min(limits.upload_bytes, room), too_large=too_large)
+    incoming = Incoming(studio, most=min(limits.upload_bytes, room), too_large=too_large)
     try:
-        await incoming.take(request, free_bytes=limits.free_bytes)
+        await incoming.take(request)
         row = FileRow(new_id(), session_id, name, size_bytes=incoming.size, sha256=incoming.sha256)
         return await run_in_threadpool(keep_upload, studio, row, incoming.place)
     finally:
@@ -137,9 +139,9 @@ async def receive_paint(studio: Studio, row: FileRow, request: Request) -> None:
     )
     if room < most:
         too_large = _no_room("the paint", studio)
-    incoming = Incoming(studio.folder.upload(), most=min(room, most), too_large=too_large)
+    incoming = Incoming(studio, most=min(room, most), too_large=too_large)
     try:
-        await incoming.take(request, free_bytes=studio.limits.free_bytes)
+        await incoming.take(request)
         await run_in_threadpool(_keep_paint, studio, row.id, incoming)
     finally:
         await run_in_threadpool(remove, incoming.place)
