@@ -1,8 +1,11 @@
 """`unbraid.client` does against a real server what docs/server.md shows."""
 
 import re
+import socket
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -92,6 +95,49 @@ def test_a_cancelled_job_and_one_that_takes_long_are_told(studio, server, tmp_pa
     server.post(f"/api/jobs/{job['id']}/cancel", 200)
     with pytest.raises(Cancelled):
         studio.wait(job)
+
+
+def test_names_that_are_one_file_become_two(studio, song, tmp_path):
+    names = ["AC/DC", "ac:dc", "x" * 500]
+    targets = [{"name": name, "guides": [{"kind": "label", "name": "bass"}]} for name in names]
+    paths = studio.download(studio.separate(song, targets, model="debug"), tmp_path / "stems")
+    assert [path.name for path in paths] == ["AC_DC.wav", "ac_dc-2.wav", f"{'x' * 200}.wav", "residual.wav"]
+    assert all(path.is_file() for path in paths)
+
+
+@contextmanager
+def answering(*answers):
+    """Answer one request after the other with these bytes, and hang up."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve():
+            for answer in answers:
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(answer)
+
+        thread = Thread(target=serve)
+        thread.start()
+        yield Studio(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        thread.join(30)
+
+
+JOB = b'{"id": "0", "state": "done", "progress": 1, "stems": [{"name": "vocals"}]}'
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+
+
+def test_a_download_that_breaks_off_leaves_nothing(tmp_path):
+    with answering(HEAD % len(JOB) + JOB, HEAD % 1000 + b"RIFF") as studio:
+        with pytest.raises(UnbraidError, match="broke off"):
+            studio.download({"id": "0"}, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", b"no HTTP\r\n\r\n"])
+def test_an_answer_that_breaks_off_is_told(answer):
+    with answering(answer) as studio, pytest.raises(UnbraidError, match="broke off"):
+        studio.models()
 
 
 def test_the_example_of_the_docs_runs(server, song, monkeypatch, tmp_path, capsys):

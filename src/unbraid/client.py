@@ -5,13 +5,15 @@ The routes are those of docs/server.md; documents are plain dictionaries.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from email.message import Message
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +25,9 @@ from unbraid.errors import Cancelled, UnbraidError
 Document = dict[str, Any]
 _FILE_KEYS = frozenset({"file", "positive", "negative"})
 _POLL_SECONDS = 0.5
-_FORBIDDEN = str.maketrans(dict.fromkeys('<>:"/\\|?*', "_"))
+_FORBIDDEN = str.maketrans(dict.fromkeys([*'<>:"/\\|?*', *map(chr, range(32))], "_"))
+_NAME_BYTES = 200
+_BROKEN_OFF = "the connection to the studio broke off: look whether it still runs, and whether it takes files so large"
 
 
 class Studio:
@@ -156,14 +160,12 @@ class Studio:
         job = self.wait(job)
         asked = {name: value for name, value in (("format", container), ("depth", depth)) if value is not None}
         Path(folder).mkdir(parents=True, exist_ok=True)
-        written = []
+        written: list[Path] = []
         for index, stem in enumerate(job["stems"]):
             where = f"/api/jobs/{quote(job['id'], safe='')}/stems/{index}?{urlencode(asked)}"
             with self._open("GET", where) as answer:
-                suffix = _suffix_of(answer.headers)
-                path = Path(folder) / f"{_file_name(stem['name'])}{suffix}"
-                with path.open("wb") as file:
-                    shutil.copyfileobj(answer, file)
+                path = _free(Path(folder), _file_name(stem["name"]), _suffix_of(answer.headers), written)
+                _store(answer, path)
             written.append(path)
         return written
 
@@ -189,7 +191,7 @@ class Studio:
             time.sleep(_POLL_SECONDS)
 
     def _json(self, method: str, where: str, body: Document | BinaryIO | None = None) -> Any:
-        with self._open(method, where, body) as answer:
+        with self._open(method, where, body) as answer, _told():
             return json.load(answer)
 
     def _open(self, method: str, where: str, body: Document | BinaryIO | None = None) -> Any:
@@ -204,14 +206,50 @@ class Studio:
             headers["Content-Length"] = str(os.fstat(body.fileno()).st_size)
         request = urllib.request.Request(f"{self.address}{where}", data, headers, method=method)
         try:
-            return urllib.request.urlopen(request, timeout=self._timeout)
+            with _told():
+                return urllib.request.urlopen(request, timeout=self._timeout)
         except urllib.error.HTTPError as error:
             with error:
                 raise _error_of(error) from error
         except urllib.error.URLError as error:
+            if isinstance(error.reason, BrokenPipeError | ConnectionResetError):
+                raise UnbraidError(_BROKEN_OFF) from error
             raise UnbraidError(
                 f"no studio answers at {self.address} ({error.reason}): start it with unbraid studio"
             ) from error
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell a connection that breaks off, or takes too long, as an error of the library."""
+    try:
+        yield
+    except urllib.error.URLError:
+        raise
+    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        raise UnbraidError(_BROKEN_OFF) from error
+
+
+def _store(answer: Any, path: Path) -> None:
+    """Write the body of an answer; what breaks off leaves nothing that looks like a finished file."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file, _told():
+            shutil.copyfileobj(answer, file)
+            if file.tell() != int(answer.headers["content-length"]):
+                raise http.client.IncompleteRead(b"")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _free(folder: Path, name: str, suffix: str, taken: Sequence[Path]) -> Path:
+    """Return a path that none of this download has, also where the file system does not tell A from a."""
+    known = {path.name.casefold() for path in taken}
+    number, free = 2, f"{name}{suffix}"
+    while free.casefold() in known:
+        free, number = f"{name}-{number}{suffix}", number + 1
+    return folder / free
 
 
 def _error_of(answer: urllib.error.HTTPError) -> UnbraidError:
@@ -230,10 +268,11 @@ def _suffix_of(headers: Message) -> str:
 
 
 def _file_name(name: str) -> str:
-    """Return a name that the server gave as one part of a path.
+    """Return a name that the server gave as one part of a path, short enough for any file system.
 
     Example:
         >>> _file_name("../AC/DC")
         '_AC_DC'
     """
-    return name.translate(_FORBIDDEN).lstrip(".").strip() or "stem"
+    short = name.translate(_FORBIDDEN).lstrip(".").encode()[:_NAME_BYTES].decode(errors="ignore")
+    return short.strip() or "stem"
