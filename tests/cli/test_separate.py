@@ -409,6 +409,10 @@ def test_bad_examples_are_refused_before_the_model_is_loaded(listen, monkeypatch
         (["--example", "riff.wav", "--as", "residual"], "one file"),
         (["--example", "riff.wav", "--target", "RIFF", "--example", "singer.wav"], "one file"),
         (["--example", "0:02-0:01"], "start before its stop"),
+        (["--example", "-1-2"], "-1-2 is no span, and no file is called so"),
+        (["--example", "0:01-"], "0:01- is no span"),
+        (["--example", "0:01-0:02-0:03"], "write one as 0:12-0:16"),
+        (["--example", "riff.wav", "--as", "a" * 201], "give the target a shorter one"),
         (["--example", "0:00-0:01", "--label", "hi"], "did you mean 'hiss'"),
     ],
 )
@@ -481,6 +485,14 @@ def test_taught_labels_that_do_not_fit_are_refused(separate, taught):
         assert result.stderr.count("\n") == 1
         assert hint in result.stderr
     assert not Path("separated").exists()
+
+
+def test_a_label_that_lies_here_and_another_model_was_taught_names_it(separate, taught):
+    Path(taught).rename("riff.unbraid")
+    result = separate("song.wav", "--label", "riff", "-m", "tuss-small", guides=[])
+    assert result.exit_code == 2
+    assert "'riff' was taught to" in result.stderr
+    assert "not to tuss-small" in result.stderr
 
 
 def test_a_model_that_takes_no_examples_is_refused(separate):

@@ -98,6 +98,7 @@ def test_what_is_there_is_written_over_by_force_only(teach, desk):
         (["bass", "--example", "riff.wav"], "knows 'bass' already"),
         (["a/b", "--example", "riff.wav"], "cannot be a file name"),
         (["riff", "--example", "missing.wav"], "missing.wav"),
+        (["riff", "--example", "0:01-0:02"], "1-2s is a span of a mixture: teach with recordings"),
         (["riff", "--example", "silence.wav"], "is silent"),
         (["riff", "--example", "riff.wav", "--start", "nonsense"], "cannot begin at 'nonsense'"),
         (["riff", "--example", "riff.wav", "-m", "tuss-large"], "ships without weights"),

@@ -91,3 +91,10 @@ def test_names_that_fall_together():
     with pytest.raises(GuideError, match="one file"):
         check_distinct((name, template.stem("", name)) for name in ("a/b", "a:b"))
     check_distinct((name, template.stem("", name)) for name in ("a", "b"))
+
+
+def test_a_name_too_long_for_a_file_is_refused_before_any_work():
+    template = NameTemplate("{stem}")
+    check_distinct([("é" * 100, template.stem("", "é" * 100))])
+    with pytest.raises(GuideError, match="too long for a file: give the target a shorter one"):
+        check_distinct([("é" * 101, template.stem("", "é" * 101))])

@@ -56,6 +56,7 @@ def test_other_targets_stay_as_they_are():
         ([Examples(Audio(torch.zeros(1, 50), 8000))], "example is silent"),
         ([Examples(TONE, Audio(torch.full((1, 50), 1e-5), 8000))], "example is silent"),
         ([Examples(Audio(torch.zeros(1, 0), 8000))], "example is empty"),
+        ([Examples((torch.ones(9, 5), 8000))], r"has 9 channels: .* give arrays as \[channels, samples\]"),
         ([Examples(Audio(torch.tensor([[1.0, float("nan")]]), 8000))], "no finite numbers"),
     ],
 )

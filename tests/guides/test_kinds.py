@@ -36,13 +36,15 @@ TONE = Audio(torch.ones(1, 800), 8000)
         ("12s-16s", 12, 16),
         ("1:02:03.25-1:02:10", 3723.25, 3730),
         (" 0-1 ", 0, 1),
+        ("0:12 - 0:16", 12, 16),
+        ("0:12\u20130:16", 12, 16),
     ],
 )
 def test_spans_are_read(text, start, stop):
     assert Span.parse(text) == Span(start, stop)
 
 
-@pytest.mark.parametrize("text", ["riff.wav", "a-b", "12", "2024-01-02.wav", "0:12–0:16", "", "-3-4", "1:2:3:4-5"])
+@pytest.mark.parametrize("text", ["riff.wav", "a-b", "12", "2024-01-02.wav", "", "-3-4", "1:2:3:4-5"])
 def test_what_is_no_span(text):
     assert Span.parse(text) is None
 
@@ -112,3 +114,27 @@ def test_melodies_and_masks_are_targets_of_their_own():
     assert Target("lead", [Mimicry("a.wav"), mask]).guides == (Mimicry("a.wav"), mask)
     with pytest.raises(GuideError, match="give one of Label, Prompts, Examples, Span, Mimicry, Score, Mask, Target"):
         spell_targets(["hum.wav"])
+
+
+@pytest.mark.parametrize("rate", [8000, np.int64(8000), 8000.0])
+def test_a_rate_is_any_whole_number(rate):
+    assert Examples((np.zeros(4), rate)).positive[0].sample_rate == 8000
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "NoneType is no recording: give a file"),
+        (3, "int is no recording: give a file"),
+        ((np.zeros(4), 8000.5), "sample_rate must be a whole number of hertz, got 8000.5"),
+        ((np.zeros(4), float("nan")), "sample_rate must be a whole number"),
+    ],
+)
+def test_what_is_no_recording_is_told_so(given, message):
+    with pytest.raises(GuideError, match=message):
+        Examples(given)
+
+
+def test_nothing_at_all_is_no_request():
+    with pytest.raises(GuideError, match="nothing is asked for"):
+        spell_targets(None)

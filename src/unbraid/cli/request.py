@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from unbraid.models.separator import Separator
 
 ORDER = "unbraid.order"
+SPAN_LIKE = re.compile(r"[\d:.,s\s]*[-\u2013][-\u2013\d:.,s\s]*")
 SIDES = ("example", "negative")
 MELODIES = ("hum", "score")
 MODIFIERS = {"at": "--at", "track": "--track"}
@@ -212,7 +214,7 @@ def read_recording(text: str) -> Recording:
     """Read one example: a file, or a span of the song itself; a file that is called like a span wins.
 
     Raises:
-        UsageError: if it is empty, or a point in time.
+        UsageError: if it is empty, a point in time, or neither a file nor a span but made of figures.
         GuideError: if it is an empty span.
 
     Example:
@@ -228,7 +230,10 @@ def read_recording(text: str) -> Recording:
         raise UsageError(
             f"an example lasts from one time to another, and {text} is one: give a span, such as 0:12-0:16"
         )
-    return (None if is_file else Span.parse(text)) or Path(text)
+    span = None if is_file else Span.parse(text)
+    if span is None and not is_file and SPAN_LIKE.fullmatch(text):
+        raise UsageError(f"{text} is no span, and no file is called so: write one as 0:12-0:16, or 12-16.5")
+    return span or Path(text)
 
 
 def read_priors(texts: Sequence[str] | None) -> list[str] | None:
@@ -311,15 +316,15 @@ def add_taught(model: Separator, targets: Sequence[Target], files: Sequence[Path
     """Let a model know labels that it was taught: those of the files, and those asked for that lie in the library.
 
     Raises:
-        GuideError: if a file is no taught label, or one of another model.
+        GuideError: if a file is no taught label, or a label is one of another model.
     """
     from unbraid.guides.kinds import Label
-    from unbraid.teaching import add_query, find_query, load_query
+    from unbraid.teaching import add_query, any_query, find_query, load_query
 
     for file in files:
         add_query(model, load_query(file))
     asked = [guide.name for target in targets for guide in target.guides if isinstance(guide, Label)]
     for name in dict.fromkeys(asked):
-        query = None if name in (*model.vocabulary, *model.taught) else find_query(name, model)
+        query = None if name in (*model.vocabulary, *model.taught) else find_query(name, model) or any_query(name)
         if query is not None:
-            add_query(model, query)
+            add_query(model, query)  # refuses what only another model was taught

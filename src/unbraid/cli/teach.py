@@ -10,6 +10,7 @@ import typer
 
 from unbraid.cli import console
 from unbraid.cli.console import ProgressLine, UsageError
+from unbraid.cli.request import read_recording
 from unbraid.errors import UnbraidError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def teach(  # noqa: PLR0913 - one parameter per option
         from unbraid.teaching.tuning import TeachSettings
         from unbraid.zoo import default_model, load_model
 
-        examples = Examples([Path(one) for one in example], [Path(one) for one in negative or []])
+        examples = Examples(*([read_recording(one) for one in side] for side in (example, negative or [])))
         separator = load_model(model or default_model([Target(name or "sound", examples)]), device=device)
         check_name(name, separator)
         _check_reach(name, model)

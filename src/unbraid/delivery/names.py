@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from unbraid.errors import GuideError, SettingsError
 
 FIELDS = ("track", "stem")
+MAX_NAME_BYTES = 200  # of a stem; file systems take 255, with what is added to it
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 _DEVICES = frozenset(["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))])
 
@@ -66,13 +67,15 @@ def file_name(name: str) -> str:
 
 
 def check_distinct(stems: Iterable[tuple[str, PurePosixPath]]) -> None:
-    """Refuse names that end up in one file, also where the file system does not tell A from a.
+    """Refuse names that end up in one file, also where the file system does not tell A from a, and too long ones.
 
     Raises:
-        GuideError: that names the two.
+        GuideError: that names the two, or the one.
     """
     seen: dict[str, str] = {}
     for name, path in stems:
+        if len(file_name(name).encode()) > MAX_NAME_BYTES:
+            raise GuideError(f"the name {name[:40]!r}... is too long for a file: give the target a shorter one")
         other = seen.setdefault(str(path).casefold(), name)
         if other != name:
             raise GuideError(

@@ -49,6 +49,7 @@ COUNTED_TASKS: dict[str, tuple[str, tuple[str, ...]]] = {
     "events": ("sfx", ()),
 }
 MAX_COUNT = 8
+RECORDINGS = "a file, Audio, (array, sample_rate), or a Span of the mixture"
 _CLOCK = r"(?:\d+:){0,2}\d+(?:\.\d+)?s?"
 
 
@@ -136,7 +137,7 @@ class Span:
 
     @classmethod
     def parse(cls, text: str, *, sounds: bool = True) -> Span | None:
-        """Read ``"0:12-0:16"``, ``"12-16.5"`` or ``"1:02:03-1:02:10"``; None if the text is nothing like a span.
+        """Read ``"0:12-0:16"``, ``"12 - 16.5"`` or ``"1:02:03-1:02:10"``; None if the text is nothing like a span.
 
         Raises:
             GuideError: if it is a span, but an empty one.
@@ -145,7 +146,7 @@ class Span:
             >>> Span.parse("0:12-1:06.5"), Span.parse("riff.wav")
             (Span(start=12.0, stop=66.5, sounds=True), None)
         """
-        match = re.fullmatch(f"({_CLOCK})-({_CLOCK})", text.strip())
+        match = re.fullmatch(rf"({_CLOCK})\s*[-\u2013]\s*({_CLOCK})", text.strip())
         return None if match is None else cls(_seconds(match[1]), _seconds(match[2]), sounds)
 
     @property
@@ -233,12 +234,13 @@ class Examples:
 def _recordings(given: GivenRecordings) -> tuple[Recording, ...]:
     if is_pair(given) or isinstance(given, Audio | Span | str | os.PathLike):
         given = (given,)  # type: ignore[assignment]
+    elif not isinstance(given, Iterable):
+        raise GuideError(f"{type(given).__name__} is no recording: give {RECORDINGS}, or a list of them")
     return tuple(_recording(one) for one in given)  # type: ignore[arg-type, union-attr]
 
 
 def _recording(given: GivenRecording) -> Recording:
-    forms = "a file, Audio, (array, sample_rate), or a Span of the mixture"
-    return given if isinstance(given, Span) else hold_recording(given, what="an example", forms=forms)
+    return given if isinstance(given, Span) else hold_recording(given, what="an example", forms=RECORDINGS)
 
 
 Guide = Label | Prompts | Examples | Span | Mimicry | Score | Mask
@@ -277,7 +279,7 @@ def spell_targets(request: Request) -> tuple[Target, ...]:
         >>> [target.name for target in spell_targets(Prompts("speech speech"))]
         ['speech', 'speech']
     """
-    items = (request,) if isinstance(request, Guide | Target) else tuple(request)
+    items = (request,) if isinstance(request, Guide | Target) else () if request is None else tuple(request)
     if not items:
         raise GuideError("nothing is asked for: give at least one guide")
     targets: list[Target] = []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from numbers import Real
 from pathlib import Path
 
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from unbraid.audio.encoding import MAX_CHANNELS
 from unbraid.audio.signal import Audio
 from unbraid.errors import AudioError, GuideError
 
@@ -19,7 +21,7 @@ GivenSound = Audio | str | os.PathLike[str] | tuple[Tensor | npt.ArrayLike, int]
 
 def is_pair(given: object) -> bool:
     """Whether this looks like an array and its rate."""
-    return isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], int)
+    return isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Real)
 
 
 def hold_recording(given: GivenSound, *, what: str, forms: str) -> Audio | Path:
@@ -42,8 +44,11 @@ def hold_recording(given: GivenSound, *, what: str, forms: str) -> Audio | Path:
     if isinstance(given, str | os.PathLike):
         return Path(given)
     if isinstance(given, tuple) and is_pair(given):
+        array, rate = given
+        if not float(rate).is_integer():
+            raise GuideError(f"{what} is no recording: sample_rate must be a whole number of hertz, got {rate}")
         try:
-            return Audio.from_array(given[0], given[1])
+            return Audio.from_array(array, int(rate))
         except AudioError as error:
             raise GuideError(f"{what} is no recording: {error}") from error
     raise GuideError(f"{type(given).__name__} is no recording: give {forms}")
@@ -53,8 +58,14 @@ def check_sounding(recording: Audio, what: str, *, cure: str) -> None:
     """Refuse a recording that is empty, not finite or silent.
 
     Raises:
-        GuideError: then; the message begins with ``what``, and ends with the cure where the recording holds nothing.
+        GuideError: then, or if it has too many channels; the message begins with ``what``, and ends with the cure where
+            the recording holds nothing.
     """
+    if recording.n_channels > MAX_CHANNELS:
+        raise GuideError(
+            f"{what} has {recording.n_channels} channels: mix it down to {MAX_CHANNELS} or fewer, and give arrays as "
+            "[channels, samples]"
+        )
     if recording.n_samples == 0:
         raise GuideError(f"{what} is empty: {cure}")
     if not bool(torch.isfinite(recording.samples).all()):

@@ -1,7 +1,7 @@
 """Teaching: examples of a sound become a label that can be asked for again."""
 
 from unbraid.models.queries import Query, add_query, load_query, save_query
-from unbraid.teaching.library import find_query, learned_by, place_of
+from unbraid.teaching.library import any_query, find_query, learned_by, place_of
 from unbraid.teaching.teacher import teach
 from unbraid.teaching.tuning import TeachSettings
 
@@ -9,6 +9,7 @@ __all__ = [
     "Query",
     "TeachSettings",
     "add_query",
+    "any_query",
     "find_query",
     "learned_by",
     "load_query",

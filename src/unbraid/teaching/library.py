@@ -36,6 +36,16 @@ def find_query(name: str, separator: Separator) -> Query | None:
     return next((query for query in _queries() if query.name == name and is_for(query, separator)), None)
 
 
+def any_query(name: str) -> Query | None:
+    """Look for a label in the current folder and in the library, whatever model it was taught to.
+
+    Example:
+        >>> any_query("never taught") is None
+        True
+    """
+    return next((query for query in _queries() if query.name == name), None)
+
+
 def learned_by(targets: Sequence[Target]) -> str | None:
     """Tell which model to load for the labels that are asked for, where one of them was taught to it.
 
