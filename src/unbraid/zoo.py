@@ -24,7 +24,8 @@ from unbraid.guides.kinds import Examples, Guide, Label, Prompts, Span, Target
 from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
 from unbraid.hub import HubFile, download, is_on_hub
 from unbraid.models.eight_bits import narrow, widen
-from unbraid.models.film_unet import FilmUnet, FilmUnetConfig
+from unbraid.models.film_unet import FilmUnet
+from unbraid.models.film_unet_config import FilmUnetConfig
 from unbraid.models.guidesep import Guidesep
 from unbraid.models.guidesep_network import GuidesepConfig
 from unbraid.models.instglow import Instglow, InstglowConfig, combine
@@ -129,7 +130,7 @@ ZOO: dict[str, ZooEntry] = {
             name="few-shot-small",
             system="Few-shot",
             file="few-shot-small.safetensors",
-            sha256="4173ad63d10ba271346fea4987a1dac850fabb70abeff5b02ed4f0e4328dfd21",
+            sha256="40d1f06b126cd1381b3824916e76a261dcad5f0b9d60dad094ab331ca72f6514",
             guides=("Examples", "Label"),
             vocabulary=(),
             licence="CC-BY-4.0",
