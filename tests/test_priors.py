@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import unbraid
@@ -181,6 +182,65 @@ def test_damaged_and_foreign_files(home, content, message):
     assert "broken.safetensors" in problem
     remove_prior("broken")
     assert damaged_priors() == []
+
+
+@pytest.mark.parametrize(
+    ("names", "card", "message"),
+    [
+        (5, {}, "damaged file of a prior"),
+        ([""], {}, "no source can be asked for as ''"),
+        (["a,b"], {}, "no source can be asked for as 'a,b'"),
+        (["residual"], {}, "no source can be asked for as 'residual'"),
+        (["a"], ["no", "card"], "damaged file of a prior"),
+    ],
+)
+@pytest.mark.usefixtures("three")
+def test_headers_that_tell_nonsense(home, names, card, message):
+    path = save(home / "library" / "priors" / "odd.safetensors", "odd")
+    header = {"model": "instglow", "config": json.dumps({"names": names, "priors": [{"sample_rate": 22050}]})}
+    save_file(load_file(path), path, metadata={**header, "card": json.dumps(card)})
+    with pytest.raises(ModelError, match=message):
+        read_prior(path)
+    assert list(known_priors()) == ["vocals", "drums", "guitar"]
+    [problem] = damaged_priors()
+    assert problem.startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_blocks": "2"}, "n_blocks of a prior must be a whole number above 0, got '2'"),
+        ({"n_hidden": 8.5}, "n_hidden of a prior must be a whole number above 0, got 8.5"),
+        ({"n_layers": True}, "n_layers of a prior must be a whole number"),
+        ({"dropout": "a little"}, "this is not the config of a prior of InstGlow"),
+    ],
+)
+def test_shapes_that_are_none_are_refused_with_the_file(home, change, message):
+    path = save(home / "odd.safetensors", "odd")
+    with safe_open(path, "pt") as file:
+        header = file.metadata()
+    config = json.loads(header["config"])
+    config["priors"][0].update(change)
+    save_file(load_file(path), path, metadata={**header, "config": json.dumps(config)})
+    with pytest.raises(ModelError, match=message) as caught:
+        load_model(path)
+    assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(float("nan"), "expects what is no finite number"), (-20.0, "louder than any recording")]
+)
+@pytest.mark.usefixtures("three")
+def test_weights_that_make_no_prior_are_refused_with_file_and_source(home, value, message):
+    path = save(home / "kazoo.safetensors", "kazoo")
+    model = load_model(path)
+    with torch.no_grad():
+        model.priors[0].blocks[0].norm.log_scale.fill_(value)
+        model.priors[0].blocks[0].norm.bias.fill_(1)
+    save_weights(model, path)
+    with pytest.raises(ModelError, match=f"the prior of 'kazoo' is damaged: .*{message}") as caught:
+        load_model("instglow", priors=["vocals", path])
+    assert str(caught.value).startswith(str(path))
 
 
 def test_missing_files_are_named(home):

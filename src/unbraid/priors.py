@@ -86,12 +86,15 @@ def read_prior(path: Path) -> PriorFile:
             what = f"is a {header['model']}" if "model" in header else "is no weights file of Unbraid"
             raise ModelError(f"{path}: {what}, not a prior: train one with recipes/instglow_small.py")
         config, card = json.loads(header["config"]), json.loads(header.get("card", "{}"))
-        names, rate = config["names"], int(config["priors"][0]["sample_rate"])
+        names, rate = tuple(map(str, config["names"])), int(config["priors"][0]["sample_rate"])
+        known = dict(card)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ModelError(f"{path}: damaged file of a prior ({error}): get a complete copy of it") from error
     if len(names) != 1:
         raise ModelError(f"{path}: holds {len(names)} priors ({', '.join(names)}): use it as a model, with -m")
-    return PriorFile(names[0], path, path.parent == WEIGHTS, rate, n_parameters, card)
+    if not names[0].strip() or "," in names[0] or names[0] == RESIDUAL:
+        raise ModelError(f"{path}: no source can be asked for as {names[0]!r}: train it under another name")
+    return PriorFile(names[0], path, path.parent == WEIGHTS, rate, n_parameters, known)
 
 
 def known_priors() -> dict[str, PriorFile]:

@@ -299,7 +299,11 @@ def read_weights(path: Path) -> Separator:
         model.load_state_dict(
             {key: value.float() if value.is_floating_point() else value for key, value in widen(tensors).items()}
         )
-    except (RuntimeError, ValueError) as error:
+        if isinstance(model, Instglow):
+            model.eval().check_weights()
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: damaged weights file ({str(error).partition(chr(10))[0]}): get it again") from error
     return model.eval()
 

@@ -72,7 +72,7 @@ def test_other_configs_are_refused():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"n_blocks": 0}, "positive"),
+        ({"n_blocks": 0}, "n_blocks of a prior must be a whole number above 0, got 0"),
         ({"n_fft": 1023}, "must be even"),
         ({"hop_length": 600}, "at least 2 hops"),
         ({"n_channels": 512}, "do not hold the 513 bins"),
@@ -217,7 +217,7 @@ def untrained() -> Prior:
         (lambda prior: prior.blocks[0].norm.log_scale.sub_(10), "louder than any recording"),
         (lambda prior: prior.blocks[1].norm.bias.add_(1e4), "louder than any recording"),
         (lambda prior: prior.blocks[0].mix.weight.mul_(1e-4), "louder than any recording"),
-        (lambda prior: prior.blocks[0].coupling.last.weight.fill_(math.nan), "louder than any recording"),
+        (lambda prior: prior.blocks[0].coupling.last.weight.fill_(math.nan), "no finite number"),
         (
             lambda prior: (prior.blocks[0].norm.bias.fill_(1e8), prior.blocks[0].norm.log_scale.fill_(25)),
             "other latents",

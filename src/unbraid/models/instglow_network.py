@@ -13,7 +13,7 @@ Axes: B batch, F bins, C channels (bins and rows of zeros), T frames.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -81,8 +81,10 @@ class PriorConfig:
     sigmoid_scale: bool = False
 
     def __post_init__(self) -> None:
-        if min(value for value in vars(self).values() if type(value) is int) < 1:
-            raise ModelError("every number of a prior must be positive")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(field.default) is int and (type(value) is not int or value < 1):
+                raise ModelError(f"{field.name} of a prior must be a whole number above 0, got {value!r}")
         if self.n_fft % 2 or self.hop_length > self.n_fft // 2:
             raise ModelError(f"n_fft must be even and at least 2 hops, got {self.n_fft} and {self.hop_length}")
         if self.n_channels < self.n_bins:
@@ -287,7 +289,9 @@ def check_weights(prior: Prior, name: str) -> None:
     loudness = float(expected.square().mean().sqrt())
     error = float(prior(expected).values.abs().max())
     cure = "get its file again, or train it anew"
-    if not loudness <= math.sqrt(HANN_ENERGY * shape.n_fft):
+    if not math.isfinite(loudness):
+        raise ModelError(f"the prior of {name!r} is damaged: it expects what is no finite number: {cure}")
+    if loudness > math.sqrt(HANN_ENERGY * shape.n_fft):
         raise ModelError(f"the prior of {name!r} is damaged: it expects sounds louder than any recording: {cure}")
     if not error <= LATENT_ERROR:
         raise ModelError(f"the prior of {name!r} is damaged: what it expects leads to other latents: {cure}")
