@@ -8,6 +8,7 @@ UnbraidError
 ├── ModelError          unknown model name, damaged or foreign weights
 ├── SettingsError       a setting that is out of range, unknown, or makes no sense
 ├── DatasetError        a data set that is not where, or not what, it should be
+│   └── WrongRootError      a folder that is not this data set at all
 ├── RecipeError         a training recipe that cannot be run as asked
 └── Cancelled           the caller asked to stop
 
@@ -45,6 +46,10 @@ class SettingsError(UnbraidError):
 
 class DatasetError(UnbraidError):
     """A data set is not where, or not what, it should be."""
+
+
+class WrongRootError(DatasetError):
+    """A folder is not the data set that was asked for, damaged or not."""
 
 
 class RecipeError(UnbraidError):

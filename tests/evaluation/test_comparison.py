@@ -94,3 +94,13 @@ def test_a_file_with_several_models_needs_a_name(make: Make, tmp_path: Path) -> 
         read_side(tmp_path, model="c")
     with pytest.raises(DatasetError, match="there are no results"):
         read_side(tmp_path / "nowhere")
+
+
+def test_results_without_pairs_say_how_they_were_asked_and_what_scores_they_have(make: Make) -> None:
+    first = Side("a", (make("0", "vocals", 1.0, mode="label"),))
+    second = Side("b", (make("0", "vocals", 2.0, model="b", mode="same track x5", more={"sdr_chunks": 3.0}),))
+    with pytest.raises(DatasetError, match=r"\(asked by label; by same track x5\): .*si_sir, sdr_chunks\)"):
+        compare(first, second)
+    same = Side("b", (make("1", "vocals", 2.0, model="b", mode="label"),))
+    with pytest.raises(DatasetError, match="in common: evaluate both"):
+        compare(first, same)

@@ -156,7 +156,21 @@ def test_datasets_that_are_not_there_are_named(shelf: Path, tmp_path: Path) -> N
 def test_the_folder_of_one_dataset_will_do_for_tables_of_several(shelf: Path, name: str, folder: str) -> None:
     assert [one.name for one in build(name, shelf / folder).units()]
     with pytest.raises(DatasetError, match="holds none of the datasets"):
+        build(name, shelf / "humtrans").units()
+    with pytest.raises(DatasetError, match="there is no such folder: correct --data"):
         build(name, shelf / folder / "nowhere").units()
+
+
+def test_a_damaged_dataset_is_told_by_its_damage(tmp_path: Path) -> None:
+    make_musdb18_hq(tmp_path)
+    next(tmp_path.rglob("test/AM Contra*/bass.wav")).unlink()
+    with pytest.raises(DatasetError, match=r"bass\.wav: it is missing"):
+        build("lasaft-table1", tmp_path).units()
+
+
+def test_a_folder_of_wham_is_not_taken_for_another_dataset(shelf: Path) -> None:
+    names = {one.name.partition("/")[0] for one in build("tuss-table3", shelf / "wham" / "wav16k" / "max").units()}
+    assert names == {"tt"}
 
 
 def test_songs_that_both_editions_of_medleydb_claim_are_asked_once(shelf: Path, tmp_path: Path) -> None:

@@ -155,8 +155,8 @@ def compare(first: Side, second: Side, *, score: str = "si_sdr") -> Comparison:
         moves.append(Move(item_set, item, mode, target, values[0], values[1]))
     if not moves:
         raise DatasetError(
-            f"{first.title} and {second.title} have no {score} of the same recordings in common: evaluate both on one "
-            f"set, or compare another --score ({', '.join(SCORES)})"
+            f"{first.title} and {second.title} have no {score} of the same recordings in common{_ways(first, second)}: "
+            f"evaluate both on one set, or compare another --score ({', '.join(_scores(first, second))})"
         )
     titles = (first.title, second.title)
     if titles[0] == titles[1]:
@@ -170,6 +170,17 @@ def compare(first: Side, second: Side, *, score: str = "si_sdr") -> Comparison:
         only_second=len(sides[1]) - len(shared),
         changed=len(shared) - len(equal),
     )
+
+
+def _ways(first: Side, second: Side) -> str:
+    """Say that both were asked in other ways, if that is so."""
+    modes = [list(dict.fromkeys(record.mode for record in side.records)) for side in (first, second)]
+    return "" if set(modes[0]) & set(modes[1]) else f" (asked by {', '.join(modes[0])}; by {', '.join(modes[1])})"
+
+
+def _scores(first: Side, second: Side) -> tuple[str, ...]:
+    """Return the names of all scores that records have."""
+    return (*SCORES, *sorted({name for side in (first, second) for record in side.records for name in record.more}))
 
 
 Place = tuple[str, str, str, str, str]

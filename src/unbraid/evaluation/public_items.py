@@ -16,7 +16,7 @@ from unbraid.datasets.public.catalog import find
 from unbraid.datasets.public.dataset import Stem, Track
 from unbraid.datasets.public.prompted_items import prompt_of
 from unbraid.datasets.public.reading import read_stem
-from unbraid.errors import DatasetError
+from unbraid.errors import DatasetError, WrongRootError
 from unbraid.evaluation.choice import Choice
 from unbraid.evaluation.items import Chosen, EvaluationItem, Reference, choose_items
 
@@ -55,6 +55,8 @@ def find_roots(folder: Path, needs: Sequence[Need]) -> dict[str, tuple[str, Path
     Raises:
         DatasetError: if there is none.
     """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: there is no such folder: correct --data")
     found = {}
     for need in needs:
         here = [(name, folder / name) for name in need.names if (folder / name).is_dir()]
@@ -74,10 +76,14 @@ def find_roots(folder: Path, needs: Sequence[Need]) -> dict[str, tuple[str, Path
 
 
 def _is_dataset(folder: Path, name: str, split: str) -> bool:
+    """Tell whether a folder is a dataset, which may be damaged: that is told when its tracks are wanted."""
     try:
-        return bool(find(name).index(folder, split))
-    except DatasetError:
+        find(name).index(folder, split)
+    except WrongRootError:
         return False
+    except DatasetError:
+        return True
+    return True
 
 
 def tracks_of(choice: Choice, title: str, needs: Sequence[Need]) -> dict[str, list[Track]]:

@@ -1,3 +1,4 @@
+import shutil
 import sys
 from pathlib import Path
 
@@ -49,5 +50,8 @@ def test_missing_stems_annotations_and_wrong_rates_are_told(root):
     with pytest.raises(DatasetError, match=r"music.wav"):
         DNR.index(root, "tt")
     (root / "empty/tr").mkdir(parents=True)
-    with pytest.raises(DatasetError, match="no mixtures"):
+    with pytest.raises(DatasetError, match="no folder of a mixture in tr, cv, tt"):
         DNR.index(root / "empty", "tr")
+    shutil.rmtree(root / "dnr_v2/tr")
+    with pytest.raises(DatasetError, match="there are no mixtures"):
+        DNR.index(root, "tr")

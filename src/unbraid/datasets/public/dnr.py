@@ -12,8 +12,8 @@ from pathlib import Path
 from unbraid.datasets.public.dataset import Dataset, Fault, Recording, Stem, Track
 from unbraid.datasets.public.headers import recordings_of
 from unbraid.datasets.public.listing import (
-    base_of,
     check_split,
+    find_base,
     folders,
     length_faults,
     relative,
@@ -74,7 +74,11 @@ def check_dnr(root: Path) -> list[Fault]:
 
 
 def _base(root: Path) -> Path:
-    return base_of(root, inside=("dnr_v2",), holds=SPLITS, title="DnR v2")
+    def is_base(folder: Path) -> bool:
+        return any(_mixtures(folder, split) for split in SPLITS)
+
+    lack = f"no folder of a mixture in {', '.join(SPLITS)}"
+    return find_base(root, inside=("dnr_v2",), is_base=is_base, title="DnR v2", lack=lack)
 
 
 def _mixtures(base: Path, split: str) -> list[Path]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from unbraid.datasets.public.dataset import Dataset, Fault, Stem, Track
 from unbraid.datasets.public.headers import Header, recordings, survey
 from unbraid.datasets.public.listing import check_split, relative, size_fault
-from unbraid.errors import DatasetError
+from unbraid.errors import DatasetError, WrongRootError
 
 SPLITS = ("train", "validation", "test")
 LABEL = "music"
@@ -137,7 +137,7 @@ def _base(root: Path, edition: _Edition) -> Path:
     for base in (root, root.parent):
         if (base / edition.folder).is_dir() and _table(base).is_file():
             return base
-    raise DatasetError(
+    raise WrongRootError(
         f"{root}: this is not {edition.title}: give the folder that holds {edition.folder} and fma_metadata/tracks.csv"
     )
 

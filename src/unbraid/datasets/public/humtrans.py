@@ -13,7 +13,7 @@ from pathlib import Path
 from unbraid.datasets.public.dataset import Dataset, Fault, Stem, Track
 from unbraid.datasets.public.headers import recordings_of
 from unbraid.datasets.public.listing import check_split, files, folders, reason_of, relative, size_fault, sound_faults
-from unbraid.errors import DatasetError
+from unbraid.errors import DatasetError, WrongRootError
 
 NAME = "humtrans"
 TITLE = "HumTrans"
@@ -37,7 +37,7 @@ def index(root: Path, split: str) -> list[Track]:
     check_split(split, SPLITS, title=TITLE)
     wavs, scores = _files(root, ".wav"), _files(root, ".mid", ".midi")
     if not wavs:
-        raise DatasetError(f"{root}: this is not {TITLE} (no WAV file in it): give the folder of its archives")
+        raise WrongRootError(f"{root}: this is not {TITLE} (no WAV file in it): give the folder of its archives")
     keys = {} if split == "all" and not (root / KEYS).is_file() else read_keys(root)
     part_of = {name: part for part, names in keys.items() for name in names}
     chosen = sorted(wavs) if split == "all" else keys[split]
@@ -61,7 +61,7 @@ def check(root: Path) -> list[Fault]:
     """
     wavs, scores = _files(root, ".wav"), _files(root, ".mid", ".midi")
     if not wavs:
-        raise DatasetError(f"{root}: this is not {TITLE} (no WAV file in it): give the folder of its archives")
+        raise WrongRootError(f"{root}: this is not {TITLE} (no WAV file in it): give the folder of its archives")
     faults = size_fault(".", found=len(wavs), expected=SIZE, what="recordings", cure=_CURE)
     try:
         keys = read_keys(root)

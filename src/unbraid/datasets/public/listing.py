@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unbraid.datasets.public.dataset import Fault
 from unbraid.datasets.public.headers import survey
-from unbraid.errors import DatasetError
+from unbraid.errors import DatasetError, WrongRootError
 
 LITTER = frozenset(("Thumbs.db", "desktop.ini", "__MACOSX"))
 _NEAR = 3  # folders above one in which a dataset is looked for
@@ -50,7 +50,7 @@ def base_of(root: Path, *, inside: Sequence[str], holds: Sequence[str], title: s
         title: of the dataset, for the message.
 
     Raises:
-        DatasetError: if neither holds any of them.
+        WrongRootError: if neither holds any of them.
     """
 
     def is_base(folder: Path) -> bool:
@@ -70,7 +70,7 @@ def find_base(root: Path, *, inside: Sequence[str], is_base: Callable[[Path], bo
         lack: what a folder that is not it lacks, for the message.
 
     Raises:
-        DatasetError: if neither is it; the message names the folder that is, where it lies a little above or below.
+        WrongRootError: if neither is it; the message names the folder that is, where it lies a little above or below.
     """
     found = _base_at(root, inside, is_base)
     if found is not None:
@@ -80,7 +80,7 @@ def find_base(root: Path, *, inside: Sequence[str], is_base: Callable[[Path], bo
     nearby = (*root.absolute().parents[:_NEAR], *folders(root))
     near = next((folder for folder in nearby if _base_at(folder, inside, is_base) is not None), None)
     advice = "give the folder that its archives were unpacked in" if near is None else f"it seems to lie in {near}"
-    raise DatasetError(f"{root}: this is not {title} ({lack}): {advice}")
+    raise WrongRootError(f"{root}: this is not {title} ({lack}): {advice}")
 
 
 def _base_at(folder: Path, inside: Sequence[str], is_base: Callable[[Path], bool]) -> Path | None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from unbraid.datasets.public.dataset import Dataset, Fault, Stem, Track
 from unbraid.datasets.public.headers import streams_of, survey
-from unbraid.datasets.public.listing import base_of, check_split, files, relative, size_fault
-from unbraid.datasets.public.musdb18_hq import SAMPLE_RATE, SIZES, SPLITS, is_validation, songs_of
+from unbraid.datasets.public.listing import check_split, files, relative, size_fault
+from unbraid.datasets.public.musdb18_hq import SAMPLE_RATE, SIZES, SPLITS, base_of_songs, is_validation, songs_of
 from unbraid.errors import DatasetError
 
 NAME = "musdb18"
@@ -69,7 +69,7 @@ def check(root: Path) -> list[Fault]:
 
 
 def _base(root: Path) -> Path:
-    return base_of(root, inside=("musdb18", "MUSDB18"), holds=tuple(SIZES), title=TITLE)
+    return base_of_songs(root, inside=("musdb18", "MUSDB18"), songs=_songs, title=TITLE)
 
 
 def _songs(part: Path) -> list[Path]:

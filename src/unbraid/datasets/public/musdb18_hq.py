@@ -11,7 +11,7 @@ from unicodedata import normalize
 
 from unbraid.datasets.public.dataset import Dataset, Fault, Recording, Stem, Track
 from unbraid.datasets.public.headers import recordings_of
-from unbraid.datasets.public.listing import base_of, check_split, folders, length_faults, size_fault, sound_faults
+from unbraid.datasets.public.listing import check_split, find_base, folders, length_faults, size_fault, sound_faults
 from unbraid.errors import DatasetError
 
 NAME = "musdb18-hq"
@@ -104,7 +104,22 @@ def is_validation(song: str) -> bool:
 
 
 def _base(root: Path) -> Path:
-    return base_of(root, inside=("musdb18hq", "MUSDB18-HQ", "musdb18-hq"), holds=tuple(SIZES), title=TITLE)
+    inside = ("musdb18hq", "MUSDB18-HQ", "musdb18-hq")
+    return base_of_songs(root, inside=inside, songs=_songs, title=TITLE)
+
+
+def base_of_songs(root: Path, *, inside: Sequence[str], songs: Callable[[Path], Sequence[Path]], title: str) -> Path:
+    """Return the folder whose folders ``train`` and ``test`` hold songs, one of them at least.
+
+    Raises:
+        WrongRootError: if there is none.
+    """
+
+    def is_base(folder: Path) -> bool:
+        return any(songs(folder / part) for part in SIZES)
+
+    lack = f"no song in a folder {' or '.join(SIZES)}"
+    return find_base(root, inside=inside, is_base=is_base, title=title, lack=lack)
 
 
 def _songs(part: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from unbraid.datasets.public.dataset import Dataset, Fault, Stem, Track
 from unbraid.datasets.public.headers import recordings_of
 from unbraid.datasets.public.listing import check_split, files, folders, read_lines, relative, sound_faults
-from unbraid.errors import DatasetError
+from unbraid.errors import DatasetError, WrongRootError
 
 SPLITS = ("si_tr_s", "si_dt_05", "si_et_05")
 SAMPLE_RATE = 16_000
@@ -56,7 +56,7 @@ def check_wsj0(root: Path) -> list[Fault]:
         DatasetError: if the root holds nothing of WSJ0.
     """
     if not any(_split_folders(root, split) for split in SPLITS):
-        raise DatasetError(f"{root}: this is not WSJ0: give the folder that holds wsj0/si_tr_s")
+        raise WrongRootError(f"{root}: this is not WSJ0: give the folder that holds wsj0/si_tr_s")
     faults = []
     for split in SPLITS:
         paths = _utterances(root, split)
