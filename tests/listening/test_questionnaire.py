@@ -87,3 +87,13 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
 def test_nothing_to_ask(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="at least one trial"):
         write_test([], tmp_path / "test", parts=[TIMBRE])
+
+
+def test_tests_of_other_sounds_are_other_tests_though_they_have_one_seed(tmp_path: Path) -> None:
+    first, same = (write_test([stimuli("one")], tmp_path / name, parts=[TIMBRE], seed=0) for name in ("a", "b"))
+    louder = stimuli("one")
+    sounds = {name: Audio(0.5 * audio.samples, audio.sample_rate) for name, audio in louder.sounds.items()}
+    other = write_test([Stimuli("one", sounds, -23.0, 1.5)], tmp_path / "c", parts=[TIMBRE], seed=0)
+    names = [read_test(written.folder)["id"] for written in (first, same, other)]
+    assert names[0] == names[1] != names[2]
+    assert json.loads(other.key.read_text(encoding="utf-8"))["test"] == names[2]

@@ -8,6 +8,7 @@ of the kind of ITU-R BS.1534-3 (MUSHRA): the true sound is hidden among the othe
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import random
 import shutil
@@ -111,7 +112,7 @@ def write_test(
         (draft / SOUNDS).mkdir(parents=True)
         names = _names(seed)
         pages = [_write_page(trial, part, draft / SOUNDS, names) for part in parts for trial in trials]
-        test, answers = _describe(pages, parts, title=title, test_id=next(names))
+        test, answers = _describe(pages, parts, title=title, test_id=_fingerprint(draft / SOUNDS))
         for file in PAGE.iterdir():
             shutil.copyfile(file, draft / file.name)
         (draft / "test.js").write_text(f"window.TEST = {json.dumps(test, indent=1)};\n", encoding="utf-8")
@@ -154,6 +155,15 @@ def _describe(
     told = [{"name": part.name, "title": part.title, "shown": part.button, "question": part.question} for part in parts]
     test = {"format": FORMAT, "id": test_id, "title": title, "parts": told, "trials": [page for page, _ in pages]}
     return test, {"format": FORMAT, "test": test_id, "title": title, "pages": {page["id"]: key for page, key in pages}}
+
+
+def _fingerprint(folder: Path) -> str:
+    """Name a test for its sounds: browsers and keys must not take the answers to one for those to another."""
+    found = hashlib.blake2b(digest_size=5)
+    for file in sorted(folder.iterdir()):
+        found.update(file.name.encode())
+        found.update(file.read_bytes())
+    return found.hexdigest()
 
 
 def _names(seed: int) -> Iterator[str]:
