@@ -53,11 +53,14 @@ export function Labels() {
   const own = files.value.filter((file) => file.kind === "label" && (file.label || file.state !== "ready"));
   if (!own.length || !modelInfos.value.length) return null;
   return (
-    <ul class="tokens-list" aria-label="Taught labels of this session">
-      {own.map((file) => (
-        <Label key={file.id} file={file} />
-      ))}
-    </ul>
+    <>
+      <p class="faint small">Taught labels of this session</p>
+      <ul class="tokens-list" aria-label="Taught labels of this session">
+        {own.map((file) => (
+          <Label key={file.id} file={file} />
+        ))}
+      </ul>
+    </>
   );
 }
 
