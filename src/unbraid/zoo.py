@@ -231,7 +231,7 @@ def load_model(
     if priors is not None and str(name_or_path) != PRIOR_SYSTEM:
         raise ModelError(f"{name_or_path} takes no priors: leave them out, or use {PRIOR_SYSTEM}")
     if str(name_or_path) == PRIOR_SYSTEM:
-        found = [cast(Instglow, read_weights(prior.path)) for prior in find_priors(priors)]
+        found = [_read_prior(prior.path) for prior in find_priors(priors)]
         leaves = priors is not None and RESIDUAL in priors
         made = combine(found, search_config=SEARCHES["default"], residual=leaves)
         return _place(made, device, name=PRIOR_SYSTEM)
@@ -252,6 +252,16 @@ def load_model(
             f"unknown model {str(name_or_path)!r}: shipped are {names}; or give the path of a weights file"
         )
     return _place(read_weights(path), device, name=str(name_or_path))
+
+
+def _read_prior(path: Path) -> Instglow:
+    """Read a prior that others rely on: one that is none would take all of a mixture."""
+    prior = cast(Instglow, read_weights(path))
+    try:
+        prior.check_weights()
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    return prior
 
 
 def _place(model: Separator, device: str | torch.device, *, name: str) -> Separator:
@@ -299,8 +309,6 @@ def read_weights(path: Path) -> Separator:
         model.load_state_dict(
             {key: value.float() if value.is_floating_point() else value for key, value in widen(tensors).items()}
         )
-        if isinstance(model, Instglow):
-            model.eval().check_weights()
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     except (RuntimeError, TypeError, ValueError) as error:
