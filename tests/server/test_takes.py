@@ -1,5 +1,6 @@
 """Takes and jobs over HTTP: regions first, results that grow, cancelling, sharing, refusals."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -290,6 +291,26 @@ def test_what_python_reads_but_is_no_json_is_refused(server, name):
     )
     assert "is no JSON" in error["message"]
     assert server.get(f"/api/sessions/{session}").json()["page"] == {}
+
+
+def test_a_result_that_could_not_be_noted_down_is_not_lost(start, monkeypatch):
+    with start() as server:
+        session = server.session()
+        song = server.upload(session, wav_bytes(1.0, seed=16))["id"]
+        change, refused = server.studio.store.change_job, []
+
+        def refuse_once(job, **values):
+            if values.get("state") == "done" and not refused:
+                refused.append(job)
+                raise sqlite3.OperationalError("database or disk is full")
+            return change(job, **values)
+
+        monkeypatch.setattr(server.studio.store, "change_job", refuse_once)
+        job = server.take(session, song)["jobs"][0]["id"]
+        server.until("/health", lambda _: refused)
+        other = server.take(session, song, settings={"overlap": 0.5})
+        assert server.finished(other["id"])["jobs"][0]["state"] == "done"
+        assert server.until(f"/api/jobs/{job}", lambda one: one["state"] != "running")["state"] == "done"
 
 
 def test_takes_at_once_share_one_quota(start):

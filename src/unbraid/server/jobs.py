@@ -249,7 +249,7 @@ class Scheduler:
             for station in self._stations:
                 station.is_kept = False
             for job in self._store.open_jobs():
-                if job.state == "waiting":
+                if job.state == "waiting" or job.key not in self._live:
                     changed += self._try_begin(job)
         if changed:
             self._changed(changed)
@@ -359,6 +359,14 @@ class Scheduler:
 
     def _end(self, station: _Station, live: Live, word: str, values: Sequence[Any]) -> list[JobRow]:
         """Keep or remove what a worker has made."""
+        try:
+            return self._store_end(live, word, values)
+        finally:  # also where the data base refuses: the place is free, and the job is handed out again
+            del station.running[live.token]
+            self._live.pop(live.key, None)
+            remove(live.folder)
+
+    def _store_end(self, live: Live, word: str, values: Sequence[Any]) -> list[JobRow]:
         jobs, changed = self._sharing(live.key), []
         if word == "done" and jobs:
             place = self._folder.result(live.key)
@@ -366,15 +374,14 @@ class Scheduler:
             live.folder.rename(place)
             for job in jobs:
                 changed += self._settle(job, values[0], cached=0)
-        elif word == "failed":
+            return changed
+        remove(live.folder)  # first, for what follows may need the room
+        if word == "failed":
             changed = self._fail(jobs, values[1])
         elif word == "cancelled":
             for job in jobs:  # asked for again while it was being stopped
                 self._store.change_job(job.id, state="waiting")
             changed = [self._store.job(job.id) for job in jobs]
-        del station.running[live.token]
-        self._live.pop(live.key, None)
-        remove(live.folder)
         return changed
 
     def _bury(self, station: _Station, process: Any) -> None:
