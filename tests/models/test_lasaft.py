@@ -230,7 +230,7 @@ def test_channels_are_taken_in_pairs(model):
         pairs = [model(mixture[:, start : start + 2], condition).stems for start in (0, 2)]
         alone = model(mixture[:, 4:], condition).stems
         doubled = model(mixture[:, 4:].expand(-1, 2, -1), condition).stems
-    torch.testing.assert_close(together, torch.cat([*pairs, alone], dim=2), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(together, torch.cat([*pairs, alone], dim=2), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(alone, doubled.mean(dim=2, keepdim=True), rtol=1e-4, atol=1e-4)
 
 
