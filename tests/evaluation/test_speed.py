@@ -27,6 +27,7 @@ def load() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["speed"] = module
+    sys.path.append(str(SCRIPT.parent))
     spec.loader.exec_module(module)
     return module
 
