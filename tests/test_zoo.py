@@ -72,6 +72,8 @@ def test_shipped_models_load(name):
     config = model.config
     if name.startswith("guidesep"):
         config = replace(config, presence=())  # fitted to the weights
+    if name == "few-shot-small":
+        config = replace(config, room=())  # likewise
     assert config == presets[name]
 
 

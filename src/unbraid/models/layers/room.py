@@ -73,8 +73,8 @@ def room(*, sound: Tensor, place: Tensor) -> Tensor:
 
     Example:
         >>> low, all_bands = torch.tensor([0.5, 0.5, 0.0, 0.0]), torch.full((4,), 0.25)
-        >>> room(sound=low, place=all_bands), room(sound=all_bands, place=low)
-        (tensor(-0.3014), tensor(-2.6990))
+        >>> [round(float(one), 1) for one in (room(sound=low, place=all_bands), room(sound=all_bands, place=low))]
+        [-0.3, -2.7]
     """
     difference = _log(place) - _log(sound)
     order = difference.argsort(dim=-1)
