@@ -1,13 +1,14 @@
 """The picture of an explanation: what is on it, and that nothing lies over anything else."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 
 from unbraid.errors import SettingsError
 from unbraid.explanation import picture
-from unbraid.explanation.attention import BlockAttention, Explanation
+from unbraid.explanation.attention import FLOOR_DB, BlockAttention, Explanation
 from unbraid.explanation.picture import draw_explanation
 
 
@@ -90,6 +91,23 @@ def test_songs_of_one_column_and_of_many(draw, n_columns):
     [mesh] = figure.axes[1].collections
     assert mesh.get_array().shape[1] <= picture.MAX_DRAWN
     assert mesh.get_array().sum(axis=0).tolist() == pytest.approx([1] * mesh.get_array().shape[1], abs=1e-5)
+
+
+@pytest.mark.parametrize("n_columns", [1, 2])
+def test_a_single_column_fills_its_panel(draw, n_columns):
+    figure = draw(make(1, 2, n_columns=n_columns))
+    ends = figure.axes[2].get_xlim()
+    [mesh] = figure.axes[2].collections
+    assert mesh.get_coordinates()[0, [0, -1], 0].tolist() == pytest.approx(ends, abs=1e-6)
+    assert figure.axes[0].get_title() == "decoder block 1 of 2"
+    assert len(figure.axes[0].get_xticks()) <= picture.MAX_TICKS + 1
+
+
+def test_silence_is_dark(draw):
+    explanation = make(1, 1)
+    figure = draw(replace(explanation, spectrogram=torch.full_like(explanation.spectrogram, FLOOR_DB)))
+    [mesh] = figure.axes[0].collections
+    assert mesh.get_clim()[0] == float(mesh.get_array().max()) == FLOOR_DB
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch, tmp_path):

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unbraid.errors import SettingsError
-from unbraid.explanation.attention import BlockAttention, Explanation
+from unbraid.explanation.attention import FLOOR_DB, BlockAttention, Explanation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +24,8 @@ LOWEST_HZ = 40.0
 N_ROWS = 256  # of the spectrogram, at equal distances on the ear's scale
 MAX_DRAWN = 1200  # columns; a panel has fewer pixels
 RANGE_DB = 80.0
+MAX_TICKS = 6  # of time
+ALONE = 0.01  # seconds on either side of the middle of the only frame that there is
 TITLE_LETTERS = 9  # in an inch
 DOTS_PER_INCH = 130
 Array = npt.NDArray[np.float32]
@@ -64,12 +66,11 @@ def draw_explanation(explanation: Explanation, path: str | os.PathLike[str], *, 
     highest = max(float(block.coefficients.max()) for block in explanation.blocks)
     for column, block in enumerate(explanation.blocks):
         sound = _draw_spectrogram(panels[0, column], explanation)
-        frame_ms = 1000 * float(block.times.diff().mean()) if len(block.times) > 1 else 0.0
-        panels[0, column].set_title(
-            f"decoder block {column + 1} of {n_blocks}: {frame_ms:.0f} ms a column", fontsize=10
-        )
+        steps = block.times.diff()
+        each = f": {1000 * float(steps.mean()):.0f} ms a column" if len(steps) else ""
+        panels[0, column].set_title(f"decoder block {column + 1} of {n_blocks}{each}", fontsize=10)
         for row, coefficients in enumerate(block.coefficients.numpy(), 1):
-            weights = _draw_coefficients(panels[row, column], coefficients.T, block, highest)
+            weights = _draw_coefficients(panels[row, column], coefficients.T, block, explanation, highest)
         panels[-1, column].set_xlabel("time (s)")
         if column:
             for panel in panels[:, column]:
@@ -77,7 +78,8 @@ def draw_explanation(explanation: Explanation, path: str | os.PathLike[str], *, 
     panels[0, 0].set_ylabel("mixture\nfrequency (Hz)")
     for panel, label in zip(panels[1:, 0], explanation.labels, strict=True):
         panel.set_ylabel(f"{_shorten(label, 24)}\nlatent source", parse_math=False)
-    panels[0, 0].set_xlim(_edges(explanation.times.numpy())[[0, -1]])
+    panels[0, 0].set_xlim(_extent(explanation))
+    panels[0, 0].locator_params(axis="x", nbins=MAX_TICKS)
     figure.colorbar(sound, ax=panels[0], label="level (dB)", pad=0.01)
     figure.colorbar(weights, ax=panels[1:], label="attention coefficient", pad=0.01, aspect=15 * n_targets)
     figure.suptitle(_shorten(title, int(size[0] * TITLE_LETTERS)), parse_math=False)
@@ -89,9 +91,15 @@ def _draw_spectrogram(panel: Axes, explanation: Explanation) -> Any:
     frequencies = explanation.frequencies.numpy()
     rows = np.geomspace(LOWEST_HZ, frequencies[-1], N_ROWS)
     nearest = np.abs(frequencies[None] - rows[:, None]).argmin(axis=1)
-    top = float(levels.max())
+    top = max(float(levels.max()), FLOOR_DB + RANGE_DB)  # so that silence is dark
     drawn = panel.pcolormesh(
-        _edges(times), _edges(rows), levels[nearest], vmin=top - RANGE_DB, vmax=top, cmap="magma", rasterized=True
+        _edges(times, _extent(explanation)),
+        _edges(rows, (0, 0)),
+        levels[nearest],
+        vmin=top - RANGE_DB,
+        vmax=top,
+        cmap="magma",
+        rasterized=True,
     )
     panel.set_yscale("log")
     ticks = [hertz for hertz in (100, 1000, 10000) if hertz < frequencies[-1]]
@@ -99,12 +107,15 @@ def _draw_spectrogram(panel: Axes, explanation: Explanation) -> Any:
     return drawn
 
 
-def _draw_coefficients(panel: Axes, coefficients: Array, block: BlockAttention, highest: float) -> Any:
+def _draw_coefficients(
+    panel: Axes, coefficients: Array, block: BlockAttention, explanation: Explanation, highest: float
+) -> Any:
     """Draw ``[L, T]``; latent sources are counted from 1."""
     shown, times = _thin(coefficients, block.times.numpy())
     n_latent = len(shown)
     sources = np.arange(0.5, n_latent + 1)
-    drawn = panel.pcolormesh(_edges(times), sources, shown, vmin=0.0, vmax=highest, cmap="viridis", rasterized=True)
+    edges = _edges(times, _extent(explanation))
+    drawn = panel.pcolormesh(edges, sources, shown, vmin=0.0, vmax=highest, cmap="viridis", rasterized=True)
     step = max(1, -(-n_latent // 6))
     panel.set_yticks(range(1, n_latent + 1, step))
     panel.set_ylim(n_latent + 0.5, 0.5)
@@ -120,10 +131,17 @@ def _thin(rows: Array, times: Array) -> tuple[Array, Array]:
     return means[0].astype(np.float32), means[1].astype(np.float32)
 
 
-def _edges(centers: Array) -> Array:
-    """Return where cells with these centers begin and end."""
+def _extent(explanation: Explanation) -> tuple[float, float]:
+    """Return where the time axis begins and ends, in seconds."""
+    times = explanation.times.numpy()
+    edges = _edges(times, (float(times[0]) - ALONE, float(times[0]) + ALONE))
+    return float(edges[0]), float(edges[-1])
+
+
+def _edges(centers: Array, extent: tuple[float, float]) -> Array:
+    """Return where cells with these centers begin and end; a single one fills all of the extent."""
     if len(centers) == 1:
-        return np.array([centers[0] - 0.01, centers[0] + 0.01], dtype=np.float32)
+        return np.array(extent, dtype=np.float32)
     middles = (centers[1:] + centers[:-1]) / 2
     ends = (centers[0] - (middles[0] - centers[0]), centers[-1] + (centers[-1] - middles[-1]))
     edges: Array = np.concatenate([ends[:1], middles, ends[1:]]).astype(np.float32)
