@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from threading import Thread
 
 import pytest
 from studio_server import PROMPTS, wav_bytes
@@ -93,6 +94,23 @@ def test_stems_that_came_in_answer_no_other_session(server, exported):
     job = server.take(session, song)["jobs"][0]
     assert job["cached"] is False
     server.finished(job["take"])
+
+
+def test_nobody_takes_stems_that_come_in_for_orphans(server, exported, monkeypatch):
+    add_job, sweepers = server.studio.store.add_job, []
+
+    def add(row):
+        sweepers.append(Thread(target=server.studio.remove_orphans))
+        sweepers[-1].start()
+        sweepers[-1].join(0.3)  # it waits for the job
+        add_job(row)
+
+    monkeypatch.setattr(server.studio.store, "add_job", add)
+    opened = server.post("/api/sessions/import", content=exported[1]).json()
+    for sweeper in sweepers:
+        sweeper.join(30)
+    [job, *_] = opened["takes"][0]["jobs"]
+    assert server.get(f"/api/jobs/{job['id']}/stems/0").content[:4] == b"RIFF"
 
 
 def changed(data, description, *, song=None):

@@ -12,10 +12,13 @@ import mido
 import numpy as np
 import pytest
 import soundfile
+import torch
 from PIL import Image
 from studio_server import RATE, wav_bytes
 
 from unbraid.server.analysis import in_users_words
+from unbraid.server.sounds import SoundFolder, SoundFormat, SoundWriter
+from unbraid.server.streaming import _bytes
 from unbraid.server.uploads import shown_name
 
 
@@ -332,3 +335,14 @@ def test_an_upload_ends_when_the_server_goes_down(start):
             error = answer.result(60)
         assert (error.status_code, error.json()["error"]["type"]) == (503, "Stopping")
         assert not list((server.data_dir / "uploads").iterdir())
+
+
+def test_a_sound_is_sent_to_its_end_although_it_moves_meanwhile(tmp_path):
+    sound = SoundFormat(RATE, 1, 400_000)
+    with SoundWriter(tmp_path / "here", sound) as writer:
+        writer.write(torch.linspace(-1, 1, 400_000)[None])
+    held = SoundFolder(tmp_path / "here", sound)
+    expected = held.read_bytes(0, 400_000)
+    pieces = _bytes(held, b"head", 2, 4 + len(expected))
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert b"".join(pieces) == b"ad" + expected
