@@ -243,3 +243,14 @@ def test_damaged_settings_are_refused(tmp_path, tensors):
         (tmp_path / "config.yaml").write_text(text)
         with pytest.raises(ModelError, match=r"config\.yaml"):
             import_lasaft(path)
+
+
+def test_settings_that_contradict_the_tensors_are_told_with_the_file(tensors):
+    with pytest.raises(ModelError, match=r"toy: its tensors and settings contradict each other: .* n_frames"):
+        build_lasaft(tensors, {"num_frame": 127}, name="toy")
+
+
+def test_a_tensor_that_is_not_finite_is_named(tensors):
+    key = "spec2spec.last_conv.0.bias"
+    with pytest.raises(ModelError, match=r"toy: network\.last\.bias holds what is no finite number"):
+        build_lasaft({**tensors, key: tensors[key] * float("nan")}, {}, name="toy")

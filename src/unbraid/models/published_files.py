@@ -121,13 +121,15 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], *, name: str, what: 
         what: the network is, for messages.
 
     Raises:
-        ModelError: if a tensor is missing, of a wrong shape, or foreign.
+        ModelError: if a tensor is missing, of a wrong shape, foreign, or not finite.
     """
     wanted = network.state_dict()
     for key, value in wanted.items():
         shape = tuple(tensors[key].shape) if key in tensors else "nothing"
         if shape != tuple(value.shape):
             raise ModelError(f"{name}: {key} should be {tuple(value.shape)} but the checkpoint gives {shape}")
+        if not bool(tensors[key].isfinite().all()):
+            raise ModelError(f"{name}: {key} holds what is no finite number: take a checkpoint from before that")
     foreign = sorted(set(tensors) - set(wanted))
     if foreign:
         raise ModelError(f"{name}: tensor {foreign[0]} is none of {what}")

@@ -137,6 +137,8 @@ def build_lasaft(tensors: Mapping[str, Tensor], hparams: Mapping[str, Any], *, n
         raise ModelError(f"{name}: not a LaSAFT checkpoint, tensor {error} is missing") from error
     except (IndexError, RuntimeError, ValueError) as error:
         raise ModelError(f"{name}: not a LaSAFT checkpoint ({error})") from error
+    except ModelError as error:
+        raise ModelError(f"{name}: its tensors and settings contradict each other: {error}") from error
     fill(model, translated, name=name, what="a LaSAFT network")
     return model.eval()
 
