@@ -11,7 +11,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,13 +108,13 @@ def fit(evidence: Tensor, questions: list[str]) -> tuple[float, ...]:
     return (*slopes.tolist(), float(found[-1].detach() - (slopes * middle).sum()))
 
 
-def minimize(loss, numbers: Tensor) -> None:  # type: ignore[no-untyped-def]
+def minimize(loss: Callable[[], Tensor], numbers: Tensor) -> None:
     """Find the numbers for which a loss is least."""
     optimizer = torch.optim.LBFGS([numbers], max_iter=200, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        value: Tensor = loss()
+        value = loss()
         value.backward()
         return value
 
