@@ -109,3 +109,11 @@ def test_every_stem_with_a_name_is_asked_for(songs: Path, tmp_path: Path, separa
     page = examination.pages(results[0], records)["report.md"]
     assert "| drums | bands | 1 |" in page
     assert "- speech, all-prompts: it has no name for any stem (one)" in page
+
+
+def test_files_of_several_rates_or_widths_are_told_with_all_of_them(tmp_path: Path) -> None:
+    for name, width, rate in (("vocals", 1, 8000), ("drums", 2, 16000)):
+        soundfile.write(tmp_path / f"{name}.wav", torch.full((200, width), 0.1).numpy(), rate)
+    (song,) = find_songs(tmp_path)
+    with pytest.raises(DatasetError, match=r"differ in rate or channels \(8000 and 16000 Hz, 2 channels\)"):
+        read_song(song)

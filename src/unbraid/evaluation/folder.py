@@ -160,7 +160,8 @@ def read_song(song: Song) -> LoudSong:
     rates = {audio.sample_rate for audio in sounds.values()}
     widths = {audio.samples.shape[0] for audio in sounds.values()} - {1}
     if len(rates) > 1 or len(widths) > 1:
-        raise DatasetError(f"{song.name}: its files differ in rate or channels ({rates}, {widths}): bring them to one")
+        told = f"{' and '.join(map(str, sorted(rates)))} Hz, {' and '.join(map(str, sorted(widths))) or 1} channels"
+        raise DatasetError(f"{song.name}: its files differ in rate or channels ({told}): bring them to one")
     n_channels, n_samples = max(widths, default=1), max(audio.n_samples for audio in sounds.values())
     samples = {
         name: pad(audio.samples.expand(n_channels, -1), (0, n_samples - audio.n_samples))
