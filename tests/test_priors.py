@@ -228,7 +228,7 @@ def test_shapes_that_are_none_are_refused_with_the_file(home, change, message):
 
 
 @pytest.mark.parametrize(
-    ("value", "message"), [(float("nan"), "expects what is no finite number"), (-20.0, "louder than any recording")]
+    ("value", "message"), [(float("nan"), "expects what is no finite number"), (-20.0, "far louder than any recording")]
 )
 @pytest.mark.usefixtures("three")
 def test_weights_that_make_no_prior_are_refused_with_file_and_source(home, value, message):

@@ -214,9 +214,9 @@ def untrained() -> Prior:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda prior: prior.blocks[0].norm.log_scale.sub_(10), "louder than any recording"),
-        (lambda prior: prior.blocks[1].norm.bias.add_(1e4), "louder than any recording"),
-        (lambda prior: prior.blocks[0].mix.weight.mul_(1e-4), "louder than any recording"),
+        (lambda prior: prior.blocks[0].norm.log_scale.sub_(10), "far louder than any recording"),
+        (lambda prior: prior.blocks[1].norm.bias.add_(1e4), "far louder than any recording"),
+        (lambda prior: prior.blocks[0].mix.weight.mul_(1e-4), "far louder than any recording"),
         (lambda prior: prior.blocks[0].coupling.last.weight.fill_(math.nan), "no finite number"),
         (
             lambda prior: (prior.blocks[0].norm.bias.fill_(1e8), prior.blocks[0].norm.log_scale.fill_(25)),

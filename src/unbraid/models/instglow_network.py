@@ -35,6 +35,7 @@ from unbraid.models.layers.flow import (
 
 N_PROBED = 8  # squeezed frames of what a prior expects
 HANN_ENERGY = 3 / 8  # of a window, for each of its samples
+FAR = 10.0  # for who trained with recordings beyond full scale
 LATENT_ERROR = 0.05  # a thousand times that of priors that ship
 
 
@@ -273,7 +274,7 @@ def check_weights(prior: Prior, name: str) -> None:
         name: of its source, for messages.
 
     Raises:
-        ModelError: if what it expects is louder than any recording, or comes back as other latents.
+        ModelError: if what it expects is far louder than any recording, or comes back as other latents.
 
     Example:
         >>> prior = Prior(PRIORS["debug"]).eval()
@@ -291,8 +292,8 @@ def check_weights(prior: Prior, name: str) -> None:
     cure = "get its file again, or train it anew"
     if not math.isfinite(loudness):
         raise ModelError(f"the prior of {name!r} is damaged: it expects what is no finite number: {cure}")
-    if loudness > math.sqrt(HANN_ENERGY * shape.n_fft):
-        raise ModelError(f"the prior of {name!r} is damaged: it expects sounds louder than any recording: {cure}")
+    if loudness > FAR * math.sqrt(HANN_ENERGY * shape.n_fft):
+        raise ModelError(f"the prior of {name!r} is damaged: it expects sounds far louder than any recording: {cure}")
     if not error <= LATENT_ERROR:
         raise ModelError(f"the prior of {name!r} is damaged: what it expects leads to other latents: {cure}")
 
