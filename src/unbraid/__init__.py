@@ -28,6 +28,7 @@ from unbraid.errors import (
     RecipeError,
     SettingsError,
     UnbraidError,
+    WrongRootError,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ __all__ = [
     "Span",
     "Target",
     "UnbraidError",
+    "WrongRootError",
     "__version__",
     "load_model",
     "separate",

@@ -55,7 +55,7 @@ class SoundFormat:
 
         Example:
             >>> SoundFormat(8000, 1, 80_000, "16").stored_bytes
-            522917
+            521667
         """
         tiles = level_bytes(self.n_samples, sample_rate=self.sample_rate, n_channels=self.n_channels)
         return self.n_samples * self.frame_bytes + tiles
