@@ -32,6 +32,7 @@ PUBLIC = [
     "Span",
     "Target",
     "UnbraidError",
+    "WrongRootError",
     "__version__",
     "load_model",
     "separate",
