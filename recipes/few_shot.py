@@ -4,8 +4,8 @@
 
 Packs are made by recipes/packs/make_multitrack_packs.py and looked for in the folder UNBRAID_PACKS (default `packs`);
 what their names begin with (real, synth, solo) says which of the three data sets they are part of, and each is drawn
-equally often. Of every data set 5 % of the tracks are held out. Training ends after 200 epochs of 1000 steps, and the
-best one is kept; the published run stopped when it no longer improved.
+equally often. Of every data set 5 % of the tracks are held out. As published, training ends when it no longer improves:
+after 20 epochs of 1000 steps without a better one, or after 200 in any case. The best one is kept.
 
 Source: Wang et al., "Few-shot musical source separation", ICASSP 2022.
 """
@@ -24,6 +24,7 @@ from unbraid.models.film_unet import PRESETS, FilmUnet
 from unbraid.training.film_unet_step import FilmUnetStep
 from unbraid.training.recipe import AdamW, Recipe, Validation
 from unbraid.training.schedule import Schedule
+from unbraid.training.stopping import Patience
 
 CONFIG = PRESETS["few-shot"]
 PACKS = Path(os.environ.get("UNBRAID_PACKS", "packs"))
@@ -67,6 +68,7 @@ recipe = Recipe(
     schedule=Schedule(peak=1e-3, warmup_steps=0),
     clip=float("inf"),
     validation=Validation(partial(validation, EPISODES), STEP.score),
+    patience=Patience(epochs=20),
     epoch_steps=1000,
     n_best=1,
     keep_every=None,

@@ -61,6 +61,7 @@ recipe = replace(
     optimizer=AdamW(weight_decay=0.0),
     schedule=Schedule(peak=1.5e-3, warmup_steps=min(100, STEPS // 10), decay=Decay(cosine, steps=STEPS)),
     validation=Validation(validation, STEP.score),
+    patience=None,
     epoch_steps=STEPS,
     precision="bf16",
     seed=SEED,

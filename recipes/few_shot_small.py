@@ -65,6 +65,7 @@ recipe = replace(
     clip=5.0,
     average=0.999,
     validation=Validation(validation, STEP.score),
+    patience=None,
     epoch_steps=250,
     n_best=3,
     precision="bf16",

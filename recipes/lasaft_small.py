@@ -21,6 +21,7 @@ from unbraid.models.lasaft import PRESETS, Lasaft
 from unbraid.training.lasaft_step import LasaftStep
 from unbraid.training.recipe import AdamW, Recipe, Validation
 from unbraid.training.schedule import Schedule
+from unbraid.training.stopping import Patience
 
 CONFIG = PRESETS["lasaft-small"]
 PACKS = Path(os.environ.get("UNBRAID_PACKS", "packs"))
@@ -45,6 +46,7 @@ recipe = Recipe(
     schedule=Schedule(peak=5e-4, warmup_steps=0),
     clip=float("inf"),
     validation=Validation(lambda: {"songs": SongWindows(pools()[1])}, STEP.score),
+    patience=Patience(epochs=300, min_delta=0.05),  # of the validation: never over within 400 epochs
     epoch_steps=10 * EPOCH_STEPS,
     keep_every=None,
     seed=2021,

@@ -69,6 +69,19 @@ def test_steps_minutes_out_and_resume(recipe, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_run_that_gives_up_says_so(recipe):
+    given = "from dataclasses import replace\nfrom unbraid.training.stopping import Patience\n"
+    recipe.write_text(f"{RECIPE}\n{given}recipe = replace(recipe, steps=99, patience=Patience(2))\n")
+    assert "runs/tiny: finished, with no improvement for 2 epochs. Step 9 (9 in " in call(recipe).stdout
+    assert "finished, with no improvement for 2 epochs. Step 9 (0 in " in call(recipe, "--resume").stdout
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(recipe, tmp_path):
+    recipe.write_text(f"{RECIPE}\nfrom dataclasses import replace\nrecipe = replace(recipe, batches=lambda: 1 / 0)\n")
+    assert call(recipe, "--device", "cpu").exit_code != 0
+    assert list(tmp_path.iterdir()) == [recipe]
+
+
 def test_what_cannot_be_trained_is_exit_code_2(recipe):
     assert call(recipe, "--precision", "fp8").exit_code == 2
     call(recipe, "--steps", 1)

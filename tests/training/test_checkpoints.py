@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -23,6 +24,7 @@ from unbraid.training.checkpoints import (
     save_weights_of_epoch,
 )
 from unbraid.training.schedule import PlateauState
+from unbraid.training.stopping import PatienceState
 
 
 def trained():
@@ -37,7 +39,8 @@ def trained():
 
 
 def checkpoint_of(model, optimizer, **changes):
-    progress = Progress(7, 2, 3.5, 90.0, [Epoch(1, -2.5, "epoch-00001.safetensors")], PlateauState(1.5, 3, 0.25))
+    best = [Epoch(1, -2.5, "epoch-00001.safetensors")]
+    progress = Progress(7, 2, 3.5, 90.0, best, PlateauState(1.5, 3, 0.25), PatienceState(1.25, 4))
     parts = {
         "progress": progress,
         "weights": model.state_dict(),
@@ -46,6 +49,12 @@ def checkpoint_of(model, optimizer, **changes):
         "random": random_states(),
     }
     return Checkpoint(**{**parts, **changes})
+
+
+def test_checkpoints_of_before_there_was_patience_are_read():
+    values = asdict(Progress(step=5))
+    del values["patience"]
+    assert Progress.from_dict(json.loads(json.dumps(values))) == Progress(step=5)
 
 
 def test_everything_comes_back_to_the_bit(tmp_path):

@@ -10,6 +10,7 @@ from unbraid.datasets.multitrack_packing import Stem, pack_multitracks
 from unbraid.models.film_unet import PRESETS
 from unbraid.training.film_unet_step import by_class
 from unbraid.training.recipe import load_recipe
+from unbraid.training.stopping import Patience
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 LABELS = ("vocals", "drums", "piano", "brass")
@@ -44,6 +45,7 @@ def test_published_settings(load):
     recipe = load("few_shot")
     assert (recipe.schedule.learning_rate(0), recipe.schedule.learning_rate(10**6)) == (1e-3, 1e-3)
     assert (recipe.optimizer.weight_decay, recipe.clip, recipe.n_best) == (0.0, float("inf"), 1)
+    assert (recipe.patience, recipe.epoch_steps) == (Patience(epochs=20), 1000)
     assert recipe.model().config == PRESETS["few-shot"]
     batches = recipe.batches()
     assert set(batches.datasets) == {"synth", "solo"}
@@ -70,7 +72,7 @@ def test_variants_change_one_thing(load):
 
 def test_the_one_that_ships(load):
     recipe = load("few_shot_small", UNBRAID_MINUTES="30")
-    assert recipe.schedule.decay.minutes == 30
+    assert (recipe.schedule.decay.minutes, recipe.patience) == (30, None)
     batch = recipe.batches()[0]
     assert len(batch.references) == 8 > len(batch.mixture)
     uses = int((batch.positive > 0).sum() + (batch.negative > 0).sum())

@@ -11,6 +11,7 @@ from unbraid.datasets.draws import ChannelChoice
 from unbraid.datasets.pack import PackWriter
 from unbraid.datasets.stem_mixing import LABELS
 from unbraid.training.recipe import load_recipe
+from unbraid.training.stopping import Patience
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -42,6 +43,8 @@ def test_published_settings():
     assert (small.steps, large.steps, small.seed) == (1_292_000, 2_000_000, 2021)
     assert (v1.schedule.plateau.factor, v1.schedule.plateau.patience) == (0.5, 50)
     assert all(recipe.average is None for recipe in (small, large, v1))
+    assert all(recipe.patience == Patience(epochs=300, min_delta=0.05) for recipe in (small, large, v1))
+    assert (small.epoch_steps, v1.epoch_steps) == (32_300, 3_230)
 
 
 def test_published_batches(packs):

@@ -16,9 +16,10 @@ from unbraid.training import loop
 from unbraid.training.averaging import mean_weights
 from unbraid.training.checkpoints import BEST, LAST, best_files, load_checkpoint
 from unbraid.training.log import LOG
-from unbraid.training.loop import Place, make_fabric, stop_signals, train
+from unbraid.training.loop import Place, train
 from unbraid.training.recipe import AdamW, Recipe, Validation
 from unbraid.training.schedule import Decay, Plateau, Schedule, linear
+from unbraid.training.stopping import Patience
 
 CPU = Place("cpu")
 
@@ -92,6 +93,7 @@ def same(one, other):
         {"n_workers": 2},
         {"schedule": Schedule(peak=0.01, warmup_steps=3, decay=Decay(linear, steps=20)), "validation": None},
         {"schedule": Schedule(peak=0.3, warmup_steps=0, plateau=Plateau(patience=0, keep_epochs=0))},
+        {"patience": Patience(epochs=4, min_delta=10.0)},
     ],
 )
 def test_a_resumed_run_equals_one_that_never_stopped_to_the_bit(tmp_path, change):
@@ -224,14 +226,6 @@ def test_signals_stop_after_the_step_with_a_checkpoint(tmp_path, number):
     assert load_checkpoint(tmp_path / LAST).progress.step == 7
 
 
-def test_a_second_ctrl_c_stops_at_once():
-    with stop_signals() as stopped:
-        signal.raise_signal(signal.SIGINT)
-        assert stopped()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-
-
 def test_minutes_end_a_session_and_resuming_ends_the_run(tmp_path):
     recipe = replace(RECIPE, steps=None, validation=None, schedule=Schedule(decay=Decay(minutes=0.5 / 60)))
     first = train(recipe, tmp_path, minutes=0.2 / 60, place=CPU)
@@ -280,6 +274,26 @@ def test_the_plateau_lowers_the_rate(tmp_path):
     assert rates == pytest.approx([0.01] * 8 + [0.005] * 4 + [0.0025] * 4 + [0.00125] * 4)
 
 
+@pytest.mark.parametrize("stops", [[], [1], [3, 8], [6, 7]])
+def test_a_run_without_improvement_gives_up_wherever_it_was_stopped(tmp_path, stops):
+    losses = [5.0, 3.0, 2.95, math.nan, 2.5, 2.45, 2.6, 2.41, 1.0]
+    seen = []  # by epoch, as a resumed run goes on with the next one
+
+    def look(model, batch):
+        seen.append(losses[len(seen)])
+        return {"loss": seen[-1:]}
+
+    validation = Validation(lambda: {"one": [Source()[0]]}, look)
+    recipe = replace(RECIPE, validation=validation, patience=Patience(3, min_delta=0.1), epoch_steps=2, steps=40)
+    for stop in stops:
+        assert not train(replace(recipe, steps=stop), tmp_path, place=CPU, resume=True).gave_up
+    outcome = train(recipe, tmp_path, place=CPU, resume=True)
+    assert (outcome.finished, outcome.gave_up, outcome.progress.step) == (True, True, 16)
+    assert [entry["bad_epochs"] for entry in log_of(tmp_path) if "epoch" in entry] == [0, 0, 1, 2, 0, 1, 2, 3]
+    assert outcome.progress.best[0].epoch == 7
+    assert train(recipe, tmp_path, place=CPU, resume=True).steps == 0
+
+
 def test_the_moving_average_is_what_is_validated_and_kept(tmp_path):
     seen = []
 
@@ -318,18 +332,32 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
         train(RECIPE, tmp_path / "file", place=CPU)
 
 
+def test_a_run_that_fails_before_it_writes_leaves_no_folder(tmp_path):
+    def broken():
+        raise RecipeError("no such recordings")
+
+    recipe = replace(RECIPE, batches=broken, card={"source": "noise"})
+    kept = tmp_path / "mine"
+    kept.mkdir()
+    for folder in (tmp_path / "runs" / "new", kept, kept / "new"):
+        with pytest.raises(RecipeError, match="no such recordings"):
+            train(recipe, folder, place=CPU)
+    with pytest.raises(RecipeError, match="cannot be used"):
+        train(RECIPE, tmp_path / "runs" / "new", place=Place("abacus"))
+    assert list(tmp_path.rglob("*")) == [kept]
+
+
+def test_a_run_that_fails_later_leaves_what_it_wrote(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "MAX_SKIPPED_IN_A_ROW", 3)
+    with pytest.raises(RecipeError, match="not finite"):
+        train(replace(RECIPE, loss=faulty(lambda call: call >= 5)), tmp_path / "runs" / "new", place=CPU)
+    assert (tmp_path / "runs" / "new" / LAST).exists()
+
+
 def test_a_validation_without_items_is_refused(tmp_path):
     recipe = replace(RECIPE, validation=Validation(lambda: {"empty": []}, score))
     with pytest.raises(RecipeError, match="'empty' has no batches"):
         train(recipe, tmp_path, place=CPU)
-
-
-def test_unknown_devices_and_missing_fabric_are_explained(monkeypatch):
-    with pytest.raises(RecipeError, match="device 'abacus' cannot be used"):
-        make_fabric("fp32", Place("abacus"))
-    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
-    with pytest.raises(RecipeError, match=r"pip install 'unbraid\[train\]'"):
-        make_fabric("fp32", CPU)
 
 
 def test_compiling_compiles_the_parts(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from torch import nn
 from unbraid.errors import DatasetError, RecipeError
 from unbraid.training.recipe import Recipe, load_recipe
 from unbraid.training.schedule import Plateau, Schedule
+from unbraid.training.stopping import Patience
 
 PARTS = {"model": lambda: nn.Linear(1, 1), "batches": list, "loss": lambda m, b: (torch.zeros(()), {})}
 
@@ -34,6 +35,7 @@ def write(folder, text):
         ({"steps": -1}, "must not be negative"),
         ({"average": 1.0}, "average must lie between"),
         ({"schedule": Schedule(plateau=Plateau())}, "plateau needs a validation"),
+        ({"patience": Patience(3)}, "patience needs a validation"),
     ],
 )
 def test_recipe_refuses_what_makes_no_sense(change, message):

@@ -112,6 +112,8 @@ def _line(entry: Entry, names: tuple[str, ...]) -> str:
 def _summary(outcome: Outcome, folder: Path) -> str:
     progress = outcome.progress
     state = "finished" if outcome.finished else "stopped; --resume continues it"
+    if outcome.gave_up:
+        state = f"finished, with no improvement for {progress.patience.bad_epochs} epochs"
     skipped = f", {progress.skipped} skipped" if progress.skipped else ""
     best = f", best val/loss {progress.best[0].loss:.4g}" if progress.best else ""
     return (

@@ -25,6 +25,7 @@ from torch.optim import Optimizer
 
 from unbraid.errors import RecipeError
 from unbraid.training.schedule import PlateauState
+from unbraid.training.stopping import PatienceState
 
 LAST = "last.safetensors"
 BEST = "best"
@@ -53,6 +54,7 @@ class Progress:
         audio_seconds: audio trained on.
         best: kept for their loss, the best one first.
         plateau: what the schedule has seen.
+        patience: what was waited for.
     """
 
     step: int = 0
@@ -61,12 +63,17 @@ class Progress:
     audio_seconds: float = 0.0
     best: list[Epoch] = field(default_factory=list)
     plateau: PlateauState = field(default_factory=PlateauState)
+    patience: PatienceState = field(default_factory=PatienceState)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Progress:
         """Build from what `dataclasses.asdict` gave, after a round trip through JSON."""
         best = [Epoch(**one) for one in values["best"]]
-        return cls(**{**values, "best": best, "plateau": PlateauState(**values["plateau"])})
+        states = {
+            "plateau": PlateauState(**values["plateau"]),
+            "patience": PatienceState(**values.get("patience", {})),  # older checkpoints have none
+        }
+        return cls(**{**values, "best": best, **states})
 
 
 @dataclass(frozen=True)

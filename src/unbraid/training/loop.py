@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -40,27 +38,17 @@ from unbraid.training.checkpoints import (
 )
 from unbraid.training.feed import feed
 from unbraid.training.log import Entry, Meter, write_entry
+from unbraid.training.place import AUTO, Place, make_fabric
 from unbraid.training.recipe import LossFunction, Mixtures, Recipe
+from unbraid.training.stopping import stop_signals
 from unbraid.training.validation import Datasets, validate
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-FABRIC_PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
+__all__ = ["Outcome", "Place", "check_folder", "train"]
+
 MAX_SKIPPED_IN_A_ROW = 100
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where to train.
-
-    Args:
-        device: "auto", "cpu", "cuda" or "mps".
-        n_processes: one per device, or several on the CPU.
-    """
-
-    device: str = "auto"
-    n_processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -70,6 +58,7 @@ class Outcome:
     Args:
         progress: of the run, over all its sessions.
         finished: whether the run is at its end, or was stopped on the way.
+        gave_up: whether it is at its end because its patience is over.
         steps: done in this session.
         audio_rate: seconds of audio trained on per second of this session, validations included.
         is_main: whether this process is the first of all, the one that reports.
@@ -77,6 +66,7 @@ class Outcome:
 
     progress: Progress
     finished: bool
+    gave_up: bool
     steps: int
     audio_rate: float
     is_main: bool
@@ -98,7 +88,7 @@ def train(
     *,
     minutes: float | None = None,
     resume: bool = False,
-    place: Place = Place(),
+    place: Place = AUTO,
     report: Callable[[Entry], None] | None = None,
 ) -> Outcome:
     """Train until the recipe's end, the time, or a signal; what was reached is in a checkpoint.
@@ -116,10 +106,6 @@ def train(
             the loss stays not finite, or Lightning Fabric is not installed.
     """
     check_folder(folder, resume=resume)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecipeError(f"{folder}: cannot be made ({error}): choose another --out") from error
 
     def session(fabric: Fabric) -> Outcome:
         run = Run(recipe, folder, fabric, report)
@@ -131,34 +117,26 @@ def train(
         with stop_signals() as stopped:
             return run.go(math.inf if minutes is None else 60 * minutes, stopped)
 
-    outcome: Outcome = make_fabric(recipe.precision, place).launch(session)
+    with _made(folder):
+        outcome: Outcome = make_fabric(recipe.precision, place).launch(session)
     return outcome
 
 
-def make_fabric(precision: str, place: Place) -> Fabric:
-    """Return what knows about devices, precision and processes.
-
-    Raises:
-        RecipeError: if Lightning Fabric is not installed or there is no such device.
-    """
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make the folder of a run; what was made is removed again if the run fails before it writes anything."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
-        from lightning_fabric import Fabric
-        from lightning_fabric.strategies.ddp import DDPStrategy
-    except ImportError as error:
-        raise RecipeError("training needs Lightning Fabric: pip install 'unbraid[train]'") from error
-    strategy: Any = "auto"
-    if place.n_processes > 1:
-        strategy = DDPStrategy(find_unused_parameters=True)  # prompts that a batch does not name get no gradient
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecipeError(f"{folder}: cannot be made ({error}): choose another --out") from error
     try:
-        return Fabric(
-            accelerator=place.device,
-            devices=place.n_processes,
-            strategy=strategy,
-            precision=FABRIC_PRECISIONS[precision],  # type: ignore[arg-type]
-        )
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise RecipeError(f"device {place.device!r} cannot be used ({reason}): try --device cpu") from error
+        yield
+    except BaseException:
+        with suppress(OSError):  # a folder that is not empty stays, and with it those that it lies in
+            for one in missing:
+                one.rmdir()
+        raise
 
 
 class Objective(nn.Module):
@@ -211,13 +189,12 @@ class Run:
 
     def prepare(self) -> None:
         """Do what the recipe wants to be done before the first step of all, and keep what is to be known of the run."""
+        if self.recipe.prepare is not None:
+            self.recipe.prepare(self.model, self.source)
+            if self.recipe.average is not None:
+                self.average = MovingAverage(self.model, self.recipe.average)
         if self.recipe.card and self.fabric.is_global_zero:
             (self.folder / CARD).write_text(json.dumps(dict(self.recipe.card)), encoding="utf-8")
-        if self.recipe.prepare is None:
-            return
-        self.recipe.prepare(self.model, self.source)
-        if self.recipe.average is not None:
-            self.average = MovingAverage(self.model, self.recipe.average)
 
     def go(self, seconds: float, stopped: Callable[[], bool]) -> Outcome:
         """Train for so many seconds, to the end of the recipe, or until stopped; then save."""
@@ -237,6 +214,7 @@ class Run:
         return Outcome(
             progress=self.progress,
             finished=finished,
+            gave_up=self.progress.patience.is_over(self.recipe.patience),
             steps=self.progress.step - before.step,
             audio_rate=(self.progress.audio_seconds - before.audio_seconds) / duration,
             is_main=self.fabric.is_global_zero,
@@ -363,7 +341,8 @@ class Run:
     def _is_finished(self) -> bool:
         steps, progress = self.recipe.steps, self.progress
         reached = steps is not None and progress.step >= steps
-        return reached or self.recipe.schedule.is_over(progress.step, seconds=progress.seconds)
+        over = self.recipe.schedule.is_over(progress.step, seconds=progress.seconds)
+        return reached or over or progress.patience.is_over(self.recipe.patience)
 
     def _all_stop(self, wish: bool) -> bool:
         """Say whether any process wants to stop: they look at their own clocks, but must stop together."""
@@ -372,17 +351,21 @@ class Run:
         return bool(self.fabric.all_reduce(torch.tensor(float(wish)), reduce_op="sum"))
 
     def _end_epoch(self) -> None:
-        """Validate, let the schedule look at the loss, and keep the weights if they are among the best."""
+        """Validate, let schedule and patience look at the loss, and keep the weights if they are among the best."""
         began = time.perf_counter()
         epoch = self.progress.step // self.recipe.epoch_steps - 1
         loss: float | None = None
         if self.recipe.validation is not None:
             scores = self._validate()
             loss = scores["val/loss"]
-            self._log({"epoch": epoch, **scores})
+            entry: Entry = {"epoch": epoch, **scores}
             if self.recipe.schedule.plateau is not None:
                 plateau = self.recipe.schedule.plateau
                 self.progress.plateau = self.progress.plateau.observe(loss, epoch=epoch, plateau=plateau)
+            if self.recipe.patience is not None:
+                self.progress.patience = self.progress.patience.observe(loss, self.recipe.patience)
+                entry["bad_epochs"] = self.progress.patience.bad_epochs
+            self._log(entry)
         self._keep(epoch, loss)
         self.meter.skip_time(time.perf_counter() - began)
 
@@ -421,33 +404,3 @@ class Run:
             write_entry(self.folder, entry)
             if self.report is not None:
                 self.report(entry)
-
-
-@contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a wish to stop; a second Ctrl-C stops at once.
-
-    Example:
-        >>> with stop_signals() as stopped:
-        ...     signal.raise_signal(signal.SIGTERM)
-        ...     stopped()
-        True
-    """
-    asked: list[int] = []
-    old: dict[signal.Signals, Any] = {}
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        del frame
-        asked.append(number)
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
-
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            old[number] = signal.signal(number, ask)
-    except ValueError:  # not in the main thread: whoever started the thread minds the signals
-        old.clear()
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for one, handler in old.items():
-            signal.signal(one, handler)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from unbraid.errors import RecipeError, UnbraidError
 from unbraid.training.schedule import Schedule
+from unbraid.training.stopping import Patience
 
 PRECISIONS = ("fp32", "bf16")
 
@@ -92,6 +93,7 @@ class Recipe:
         average: decay per step of an exponential moving average of the weights, such as 0.999, which then is
             what is validated and kept; None keeps the weights themselves.
         validation: measured at the end of every epoch, or None.
+        patience: ends the run when its epochs no longer improve; None never.
         epoch_steps: steps per epoch.
         n_best: how many of the best epochs are kept.
         keep_every: every so many epochs one is kept in any case; None keeps none.
@@ -119,6 +121,7 @@ class Recipe:
     clip: float = 5.0
     average: float | None = None
     validation: Validation | None = None
+    patience: Patience | None = None
     epoch_steps: int = 2500
     n_best: int = 5
     keep_every: int | None = 25
@@ -142,6 +145,8 @@ class Recipe:
             raise RecipeError(f"average must lie between 0 and 1, got {self.average}")
         if self.schedule.plateau is not None and self.validation is None:
             raise RecipeError("a plateau needs a validation to look at: give both or neither")
+        if self.patience is not None and self.validation is None:
+            raise RecipeError("patience needs a validation to look at: give both or neither")
 
 
 def load_recipe(path: Path, *, settings: Mapping[str, Any] | None = None) -> Recipe:
