@@ -6,7 +6,7 @@ Convolutions are computed by unfolding, transposed ones by scattering, the Fouri
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -23,20 +23,14 @@ class PlainFilmUnet:
         self.config = config
         self.weights = {key: value.double() for key, value in weights.items()}
 
-    def query(self, positive: Tensor, negative: Tensor | None) -> Tensor:
-        """Queries of recordings ``[B, n, N]``; negative ones of the first item count."""
-        mean = (
-            torch.stack([self._embed(one) for one in positive.flatten(0, 1)]).unflatten(0, positive.shape[:2]).mean(1)
-        )
-        if negative is None:
+    def query(self, positive: Sequence[Tensor], negative: Sequence[Tensor] = ()) -> Tensor:
+        """Query ``[E]`` of recordings ``[N]`` of any length, of what the target is and of what it is not."""
+        mean = self._hear(positive)
+        if not self.config.negatives:
             return mean
-        told = (
-            torch.stack([self._embed(one) for one in negative.flatten(0, 1)]).unflatten(0, negative.shape[:2]).mean(1)
-        )
-        told[1:] = 0
-        return (
-            torch.cat([mean, told], dim=1) @ self.weights["neg.fc.weight"].T + self.weights["neg.fc.bias"]
-        ).clamp_min(0)
+        told = self._hear(negative) if len(negative) else torch.zeros_like(mean)
+        weight, bias = self.weights["neg.fc.weight"], self.weights["neg.fc.bias"]
+        return (weight @ torch.cat([mean, told]) + bias).clamp_min(0)
 
     def separate(self, mixture: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         """Estimate ``[N]`` of a mixture ``[N]`` by a query ``[E]``, and its compressed magnitude."""
@@ -73,6 +67,17 @@ class PlainFilmUnet:
             if not last:
                 x = self._leaky(self._norm(x, f"unet.dec.{i}.norm"), slope)
         return x
+
+    def _hear(self, recordings: Sequence[Tensor]) -> Tensor:
+        """Mean embedding of recordings, each of which is the mean of the fewest windows that cover it."""
+        longest = round(self.config.segment * self.config.sample_rate)
+        means = []
+        for recording in recordings:
+            length = min(longest, len(recording))
+            n_windows = math.ceil(len(recording) / length)
+            starts = [round((len(recording) - length) * i / max(1, n_windows - 1)) for i in range(n_windows)]
+            means.append(torch.stack([self._embed(recording[start : start + length]) for start in starts]).mean(0))
+        return torch.stack(means).mean(0)
 
     def _embed(self, recording: Tensor) -> Tensor:
         config, shape = self.config, self.config.encoder
@@ -124,7 +129,8 @@ class PlainFilmUnet:
 
     def _stft(self, signal: Tensor) -> Tensor:
         n_fft, hop = self.config.n_fft, self.config.hop_length
-        half, signal = n_fft // 2, signal.double()
+        half = n_fft // 2
+        signal = functional.pad(signal.double(), (0, max(0, half + 1 - len(signal))))
         padded = torch.cat([signal[1 : half + 1].flip(0), signal, signal[-half - 1 : -1].flip(0)])
         window = 0.5 - 0.5 * (2 * math.pi * torch.arange(n_fft, dtype=torch.float64) / n_fft).cos()
         self.n_frames = len(signal) // hop + 1
