@@ -21,7 +21,8 @@ def test_a_failure_is_told_only_of_files_that_are_still_there(left, caplog):
         return True
 
     store = SimpleNamespace(file_ids=lambda: known.pop(0), file=gone, change_file=change)
-    analyses = Analyses(store, None, limits=Limits(), changed=lambda file_id: None)
+    folder = SimpleNamespace(keep_original=lambda file_id: None)
+    analyses = Analyses(store, folder, limits=Limits(), changed=lambda file_id: None)
     analyses.submit("song")
     analyses._pool.shutdown(wait=True)
     assert told == [(name, "failed") for name in left]
