@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from unbraid.delivery.manifest import describe_model
@@ -77,6 +78,34 @@ def test_what_is_no_taught_label_is_refused_in_one_line(query, tmp_path):
             load_query(path)
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_a_vector_that_was_changed_is_refused(query, tmp_path):
+    path = tmp_path / "riff.unbraid"
+    save_query(query, path)
+    whole = path.read_bytes()
+    for place in (1, 3, query.vector.numel() * 4):  # from the end, where the vector lies
+        path.write_bytes(whole[:-place] + bytes([whole[-place] ^ 1]) + whole[len(whole) - place + 1 :])
+        with pytest.raises(GuideError, match="damaged: give a file that unbraid teach wrote"):
+            load_query(path)
+    path.write_bytes(whole)
+    assert torch.equal(load_query(path).vector, query.vector)
+
+
+def test_files_of_before_there_was_a_hash_of_the_vector_still_load(query, tmp_path):
+    path = tmp_path / "riff.unbraid"
+    save_query(query, path)
+    with safe_open(path, "pt") as file:
+        header = file.metadata()
+    del header["vector_sha256"]
+    save_file({"query": query.vector}, path, metadata=header)
+    assert torch.equal(load_query(path).vector, query.vector)
+
+
+def test_a_vector_that_is_not_finite_is_not_written(query, tmp_path):
+    with pytest.raises(GuideError, match="the vector of 'lead riff' is not finite: teach it again"):
+        save_query(dataclasses.replace(query, vector=query.vector / 0), tmp_path / "riff.unbraid")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_place_that_takes_no_file_is_told_and_nothing_is_left(query, tmp_path):

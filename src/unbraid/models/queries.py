@@ -74,13 +74,14 @@ def is_for(query: Query, separator: Separator) -> bool:
 
 
 def tensors_sha256(model: Separator) -> str:
-    """Return the SHA-256 of a model's tensors.
+    """Return the SHA-256 of a model's tensors, which depends neither on their file nor on the device."""
+    return _sha256(model.state_dict())
 
-    It runs over the name, the type and the bytes of each tensor in the order of the names, so that it does not depend
-    on the file that they came from, nor on the device.
-    """
+
+def _sha256(tensors: Mapping[str, Tensor]) -> str:
+    """Hash the name, the type and the bytes of each tensor, in the order of the names."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
@@ -90,19 +91,23 @@ def save_query(query: Query, path: str | Path) -> None:
     """Write a query as one file; a temporary name beside it is written first.
 
     Raises:
-        GuideError: if it cannot be written.
+        GuideError: if it cannot be written, or its vector is not finite.
     """
     path = Path(path)
+    if not bool(query.vector.isfinite().all()):
+        raise GuideError(f"{path}: the vector of {query.name!r} is not finite: teach it again")
+    tensors = {"query": query.vector.detach().cpu().float().contiguous()}
     header = {
         "format": FORMAT,
         "name": query.name,
         "model": query.model,
         "model_sha256": query.model_sha256,
+        "vector_sha256": _sha256(tensors),
         "facts": json.dumps(dict(query.facts), allow_nan=False),
     }
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file({"query": query.vector.detach().cpu().float().contiguous()}, part, metadata=header)
+        save_file(tensors, part, metadata=header)
         part.replace(path)
     except (OSError, SafetensorError) as error:
         raise GuideError(f"{path}: cannot be written ({error}): choose another place with -o") from error
@@ -122,9 +127,12 @@ def load_query(path: str | Path) -> Query:
             raise ValueError("too large")
         with safe_open(path, "pt") as file:
             header = dict(file.metadata() or {})
-            vector = file.get_tensor("query").float()
+            tensors = {"query": file.get_tensor("query")}
         if header["format"] != FORMAT:
             raise ValueError("of another format")
+        if header.get("vector_sha256") not in {None, _sha256(tensors)}:  # older files have none
+            raise ValueError("changed since it was written")
+        vector = tensors["query"].float()
         query = Query(header["name"], header["model"], header["model_sha256"], vector, json.loads(header["facts"]))
     except OSError as error:
         raise GuideError(f"{path}: cannot be read ({os.strerror(error.errno or 0).lower()})") from error
