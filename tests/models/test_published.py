@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,6 +98,32 @@ def test_command_writes_a_model_that_loads(tmp_path, tensors):
     assert same(load_model(tmp_path / "mine.safetensors"), import_tuss(path))
 
 
+class ModelCheckpoint:
+    """Stands for what Lightning names its callbacks' states after."""
+
+
+@pytest.mark.parametrize("is_zipped", [True, False])
+def test_what_lightning_leaves_beside_the_tensors_is_passed_over(tmp_path, tensors, is_zipped):
+    content = {
+        "state_dict": {f"model.separator.{key}": value for key, value in tensors.items()},
+        "callbacks": {ModelCheckpoint: {"best_model_score": torch.tensor(0.1), "dirpath": Path("run")}},
+        "optimizer_states": [{"state": defaultdict(dict, {0: {"step": 3}}), "param_groups": [{"lr": 1e-3}]}],
+        "hyper_parameters": {"conf": Namespace(lr=1e-3)},
+    }
+    path = tmp_path / "net.ckpt"
+    torch.save(content, path, _use_new_zipfile_serialization=is_zipped)
+    expected = build_tuss(tensors, {}, name="toy")
+    assert same(import_tuss(path), expected)
+    result = CliRunner().invoke(app, ["import-checkpoint", str(path), "-o", str(tmp_path / "mine.safetensors")])
+    assert result.exit_code == 0, result.output
+    assert same(load_model(tmp_path / "mine.safetensors"), expected)
+
+
+class Subtle:
+    def __reduce__(self):
+        return eval, ("__import__('os').mkdir('pwned')",)
+
+
 class Evil:
     def __reduce__(self):
         return os.system, ("touch pwned",)
@@ -111,6 +139,7 @@ def refused(path: Path, match: str, **changes) -> None:
 def test_code_in_a_pickle_is_never_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     refused(write(tmp_path / "model.pth", {"a": Evil()}), "tensors only")
+    refused(write(tmp_path / "model.pth", {"a": Subtle()}), "no table of tensors")
     assert not (tmp_path / "pwned").exists()
 
 

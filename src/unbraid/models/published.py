@@ -18,7 +18,7 @@ from torch import Tensor
 from unbraid.errors import ModelError
 from unbraid.models.layers.bands import runs_of
 from unbraid.models.layers.locoformer import FeedForwardConfig, PathConfig, StackConfig
-from unbraid.models.published_files import fill, read_content, read_yaml, tensors_of
+from unbraid.models.published_files import fill, read_inert, read_yaml, tensors_of
 from unbraid.models.tuss import PROMPTS, Tuss, TussConfig
 
 PROMPT_WORDS = {"sfxbg": "sfx-mix", "musicbg": "music-mix"}
@@ -49,8 +49,8 @@ def import_tuss(path: str | Path, *, hparams: str | Path | None = None) -> Tuss:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a flat dictionary of tensors, without prefixes; nothing but tensors is ever unpickled."""
-    return tensors_of(read_content(path), path)
+    """Read a flat dictionary of tensors, without prefixes; what else training left in the file is passed over."""
+    return tensors_of(read_inert(path), path)
 
 
 def read_hparams(path: Path) -> dict[str, Any]:
