@@ -589,6 +589,26 @@ def test_presence_is_told_by_the_room_for_the_examples(model, fitted):
     assert torch.equal(ask(model, Examples(tone(440, 1))).envelopes, ask(fitted, Examples(tone(440, 1))).envelopes)
 
 
+def test_presence_of_labels_without_envelopes_is_told_by_the_head(fitted):
+    """They were taught before envelopes were kept; all of a request may be, or some."""
+    mixture = noise(1, 1).samples[None]
+    new = ask(fitted, Examples(tone(440, 0.6)), Examples(tone(900, 0.6)))
+    old = replace(new, envelopes=torch.zeros_like(new.envelopes))
+    mixed = replace(new, envelopes=torch.stack([new.envelopes[0], torch.zeros_like(new.envelopes[1])]))
+    n_envelopes = []
+    judge = fitted.room_evidence
+
+    def count(*given):
+        n_envelopes.append(len(given[2]))
+        return judge(*given)
+
+    with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitted, "room_evidence", count)
+        by_room, by_head, by_both = (fitted(mixture, one).presence[0] for one in (new, old, mixed))
+    assert n_envelopes == [2, 1], "a transform of no stem at all is an error of some libraries"
+    torch.testing.assert_close(by_both, torch.stack([by_room[0], by_head[1]]))
+
+
 def test_how_presence_is_told_leaves_the_stems_alone_bit_for_bit(model, fitted):
     examples = [Examples(noise(1, 1)), Examples(tone(440, 1), tone(900, 1))]
     mixture = torch.randn(2, 2, 7000)

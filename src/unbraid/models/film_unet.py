@@ -345,6 +345,7 @@ class FilmUnet(Separator):
         known = torch.zeros(stems.shape[1], dtype=torch.bool, device=stems.device)
         if self.config.room and condition.envelopes is not None:
             known = condition.envelopes.amax(dim=-1) > 0
+        if condition.envelopes is not None and bool(known.any()):
             evidence = self.room_evidence(mixture, stems[:, known], condition.envelopes[known])
             logits[:, known] = judge_room(evidence, self.config.room)
         if not bool(known.all()):  # labels that were taught before envelopes were kept
