@@ -20,6 +20,8 @@ FLOORS = {
     "datasets": 3,
     "request": 4,
     "separation": 5,
+    "settings": 3,
+    "asked_model": 4,
     "teaching": 4,
     "delivery": 6,
     "training": 6,
@@ -60,6 +62,7 @@ SHARED_BY_MODELS = {
     "published_guidesep",
     "published_instglow",
     "published_lasaft",
+    "weights_files",
 }
 
 

@@ -152,10 +152,17 @@ def test_weights_of_another_size_are_refused(tmp_path):
     path = tmp_path / "my.safetensors"
     save_weights(debug_model(), path)
     header, tensors = read_file(path)
-    del tensors["prompts"]
-    save_file(tensors, path, metadata=header)
-    with pytest.raises(ModelError, match="damaged"):
-        load_model(path)
+    prompts = tensors.pop("prompts")
+    shapes = f"{list(prompts[:2].shape)} instead of {list(prompts.shape)}"
+    for changed, told in (
+        (tensors, "missing: prompts"),
+        ({**tensors, "prompts": prompts, "gain": torch.ones(1), "hum": torch.ones(1)}, "foreign: gain and 1 more"),
+        ({**tensors, "prompts": prompts[:2]}, f"of another shape: prompts {shapes}"),
+    ):
+        save_file(changed, path, metadata=header)
+        with pytest.raises(ModelError) as caught:
+            load_model(path)
+        assert str(caught.value) == f"{path}: damaged weights file ({told}): get it again"
 
 
 def test_device_that_is_not_there(tmp_path):

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from unbraid.audio.signal import Audio
     from unbraid.guides.kinds import Examples, Label, Mask, Mimicry, Prompts, Score, Span, Target
     from unbraid.models.separator import Sampling
-    from unbraid.separation import Separation, Settings, separate, separate_stream
+    from unbraid.separation import Separation, separate, separate_stream
+    from unbraid.settings import Settings
     from unbraid.zoo import load_model
 
 __version__ = "0.1.0"
@@ -80,7 +81,7 @@ _HOMES = {
     "Sampling": "unbraid.models.separator",
     "Score": "unbraid.guides.kinds",
     "Separation": "unbraid.separation",
-    "Settings": "unbraid.separation",
+    "Settings": "unbraid.settings",
     "Span": "unbraid.guides.kinds",
     "Target": "unbraid.guides.kinds",
     "load_model": "unbraid.zoo",

@@ -5,81 +5,45 @@ Axes: B windows of a batch, S stems, C channels, N samples, n samples of one blo
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Protocol, runtime_checkable
 
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from unbraid.asked_model import AskedModel, is_finite
 from unbraid.audio.encoding import MAX_CHANNELS
 from unbraid.audio.files import read_audio
 from unbraid.audio.resample import StreamResampler, resampled_length
-from unbraid.audio.segments import SampleQueue, WindowLayout, overlap_add
+from unbraid.audio.segments import SampleQueue, overlap_add
 from unbraid.audio.signal import Audio
-from unbraid.errors import AudioError, Cancelled, ModelError, SettingsError
-from unbraid.guides.kinds import Request, Target
+from unbraid.errors import AudioError
+from unbraid.guides.kinds import Request
 from unbraid.guides.on_clock import Recorded, put_on_clock
-from unbraid.models.separator import Condition, Joinable, Sampling, Separator
+from unbraid.models.separator import Separator
 from unbraid.request import pick_separator, read_request
+from unbraid.settings import DEFAULTS, Settings
 
-PRECISIONS = ("fp32", "bf16")
+__all__ = [
+    "DEFAULTS",
+    "Mixture",
+    "SeparatedBlock",
+    "Separation",
+    "SeparationStream",
+    "Settings",
+    "residual_of",
+    "separate",
+    "separate_stream",
+]
+
 _BLOCK = 1 << 16  # samples that are resampled at a time
-_ACCELERATOR_BATCH = 8  # windows; a processor is fastest with one, which stays in its cache
 
 Mixture = Audio | str | os.PathLike[str] | Tensor | npt.ArrayLike
 PresenceCurve = tuple[tuple[float, tuple[float, ...]], ...]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a separation is computed; the sound that it aims at is the same for all of them.
-
-    Args:
-        overlap: fraction of a window that the next one covers again, in [0, 0.9).
-        segment: length of a window in seconds; None is the length that the model was trained on.
-        batch_size: windows that are processed at a time; None is 1 on the CPU and 8 elsewhere.
-        precision: ``"fp32"``, or ``"bf16"`` for matrix products in bfloat16.
-        sampling: how a model that draws its answers at random draws them; None leaves it to the model.
-
-    Raises:
-        SettingsError: if a value is out of range.
-
-    Example:
-        >>> Settings(overlap=0.5).segment is None
-        True
-    """
-
-    overlap: float = 0.25
-    segment: float | None = None
-    batch_size: int | None = None
-    precision: str = "fp32"
-    sampling: Sampling | None = None
-
-    def __post_init__(self) -> None:
-        WindowLayout(1, self.overlap, 1 if self.batch_size is None else self.batch_size)  # refuses these two
-        if self.segment is not None and not (self.segment > 0 and math.isfinite(self.segment)):
-            raise SettingsError(f"segment {self.segment} is out of range: use a positive number of seconds")
-        if self.precision not in PRECISIONS:
-            raise SettingsError(f"unknown precision {self.precision!r}: use one of {', '.join(PRECISIONS)}")
-
-
-DEFAULTS = Settings()
-
-
-@runtime_checkable
-class Slow(Condition, Protocol):
-    """A condition whose windows take long each, so that one can be watched, and left before its end."""
-
-    def watched_by(self, watch: Callable[[float], None]) -> Condition:
-        """Return the same condition, which tells how much of a window is done, 0..1; what that raises ends it."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,9 +132,9 @@ def separate(
     if audio.n_samples == 0:
         raise AudioError("the mixture is empty: give at least one sample")
     wanted = put_on_clock(wanted, Recorded.of(audio))
-    network = _Network(separator, _condition(separator, wanted, settings), settings, cancel)
+    asked = AskedModel(separator, wanted, settings=settings, cancel=cancel)
     stream = SeparationStream(
-        network, [audio.samples], sample_rate=audio.sample_rate, n_samples=audio.n_samples, progress=progress
+        asked, [audio.samples], sample_rate=audio.sample_rate, n_samples=audio.n_samples, progress=progress
     )
     return _collect(stream, audio)
 
@@ -220,8 +184,8 @@ def separate_stream(
     if sample_rate <= 0:
         raise AudioError(f"sample_rate must be positive, got {sample_rate}")
     wanted = read_request(model, targets)
-    network = _Network(model, _condition(model, wanted, settings), settings, cancel)
-    return SeparationStream(network, blocks, sample_rate=sample_rate, n_samples=n_samples, progress=progress)
+    asked = AskedModel(model, wanted, settings=settings, cancel=cancel)
+    return SeparationStream(asked, blocks, sample_rate=sample_rate, n_samples=n_samples, progress=progress)
 
 
 class SeparationStream(Iterator[SeparatedBlock]):
@@ -233,15 +197,15 @@ class SeparationStream(Iterator[SeparatedBlock]):
 
     def __init__(
         self,
-        network: _Network,
+        asked: AskedModel,
         blocks: Iterable[Tensor],
         *,
         sample_rate: int,
         n_samples: int | None,
         progress: Callable[[float], None] | None,
     ) -> None:
-        self.names = tuple(network.condition.names)
-        self._network = network
+        self.names = tuple(asked.condition.names)
+        self._asked = asked
         self._sample_rate = sample_rate
         self._n_samples = n_samples
         self._progress = progress
@@ -250,7 +214,7 @@ class SeparationStream(Iterator[SeparatedBlock]):
         self._n_out = 0
         self._told = 0.0
         if progress is not None and n_samples:
-            network.watch = lambda seconds: self._tell(seconds * sample_rate / n_samples)
+            asked.watch = lambda seconds: self._tell(seconds * sample_rate / n_samples)
         self._run = self._separate(blocks)
 
     def __next__(self) -> SeparatedBlock:
@@ -271,15 +235,15 @@ class SeparationStream(Iterator[SeparatedBlock]):
         return tuple(self._scores)
 
     def _separate(self, blocks: Iterable[Tensor]) -> Iterator[SeparatedBlock]:
-        network, back = self._network, None
+        asked, back = self._asked, None
         windows = overlap_add(
-            self._at_model_rate(blocks), network.process, layout=network.layout, groups=network.condition.groups
+            self._at_model_rate(blocks), asked.process, layout=asked.layout, groups=asked.condition.groups
         )
         for piece in windows:
-            rate = network.model.sample_rate
+            rate = asked.model.sample_rate
             self._scores.extend((start / rate, tuple(values.tolist())) for start, values in piece.scores)
             rows = piece.estimates.flatten(0, 1)
-            back = back or StreamResampler(network.model.sample_rate, self._sample_rate, len(rows))
+            back = back or StreamResampler(asked.model.sample_rate, self._sample_rate, len(rows))
             self._stems.push(back.process(rows))
             yield from self._emit()
         if back is not None:
@@ -294,9 +258,9 @@ class SeparationStream(Iterator[SeparatedBlock]):
         for whole in blocks:
             _check_block(whole, start=n_in, sample_rate=self._sample_rate)
             for start in range(0, whole.shape[1], _BLOCK):
-                self._network.poll()
+                self._asked.poll()
                 block = whole[:, start : start + _BLOCK].detach().to("cpu", torch.float32, copy=True)
-                resampler = resampler or StreamResampler(self._sample_rate, self._network.model.sample_rate, len(block))
+                resampler = resampler or StreamResampler(self._sample_rate, self._asked.model.sample_rate, len(block))
                 if len(block) != resampler.n_channels:
                     raise AudioError(f"blocks must all have {resampler.n_channels} channels, got one with {len(block)}")
                 n_in += block.shape[1]
@@ -304,7 +268,7 @@ class SeparationStream(Iterator[SeparatedBlock]):
                 yield resampler.process(block)
         if resampler is None or n_in == 0:
             raise AudioError("the mixture is empty: give at least one sample")
-        n_spare = _spare_samples(n_in, self._sample_rate, self._network.model.sample_rate)
+        n_spare = _spare_samples(n_in, self._sample_rate, self._asked.model.sample_rate)
         yield resampler.process(torch.zeros(resampler.n_channels, n_spare), last=True)
 
     def _emit(self) -> Iterator[SeparatedBlock]:
@@ -323,81 +287,6 @@ class SeparationStream(Iterator[SeparatedBlock]):
         if self._progress is not None and self._told < done < 1:
             self._told = done
             self._progress(done)
-
-
-def _condition(model: Separator, targets: Sequence[Target], settings: Settings) -> Condition:
-    """Make the condition of a track."""
-    condition = model.condition(targets)
-    return condition if settings.sampling is None else model.sample_with(condition, settings.sampling)
-
-
-class _Network:
-    """A model, what it is asked for, and how it is run on windows."""
-
-    def __init__(
-        self, model: Separator, condition: Condition, settings: Settings, cancel: Callable[[], bool] | None
-    ) -> None:
-        self.model = model
-        self.condition = condition.watched_by(self._see) if isinstance(condition, Slow) else condition
-        self.watch: Callable[[float], None] = lambda seconds: None
-        self._under_way = (0.0, 0.0)
-        self._precision = settings.precision
-        self._cancel = cancel
-        first = next(itertools.chain(model.parameters(), model.buffers()), torch.empty(0))
-        self._device = first.device
-        segment = model.segment if settings.segment is None else settings.segment
-        self.layout = WindowLayout(
-            length=max(1, round(segment * model.sample_rate)),
-            overlap=settings.overlap,
-            step=model.step,
-            batch_size=settings.batch_size or (1 if self._device.type == "cpu" else _ACCELERATOR_BATCH),
-        )
-
-    def poll(self) -> None:
-        """Stop if the caller wants to."""
-        if self._cancel is not None and self._cancel():
-            raise Cancelled("stopped before the end of the mixture, as asked")
-
-    def _see(self, done: float) -> None:
-        """Watch a part 0..1 of the windows under way being done."""
-        self.poll()
-        start, length = self._under_way
-        self.watch(start + done * length)
-
-    def process(self, windows: Tensor, starts: Sequence[int]) -> tuple[Tensor, Tensor | None]:
-        """Separate ``[B, C, n]`` into ``[B, S, C, n]``, and tell the presence ``[B, S]``."""
-        self.poll()
-        rate, n_samples = self.model.sample_rate, windows.shape[-1]
-        self._under_way = starts[0] / rate, len(starts) * self.layout.stride / rate
-        conditions = [self.condition.crop(start / rate, (start + n_samples) / rate) for start in starts]
-        first, *others = conditions
-        if all(condition is first for condition in others):
-            return self._forward(windows, first, starts[0])
-        if isinstance(first, Joinable):
-            return self._forward(windows, first.join(others), starts[0])
-        answers = [
-            self._forward(window[None], condition, start)
-            for window, condition, start in zip(windows, conditions, starts, strict=True)
-        ]
-        scores = [presence for _, presence in answers if presence is not None]
-        return torch.cat([stems for stems, _ in answers]), torch.cat(scores) if scores else None
-
-    def _forward(self, windows: Tensor, condition: Condition, start: int) -> tuple[Tensor, Tensor | None]:
-        is_bf16 = self._precision == "bf16"
-        with (
-            _evaluating(self.model),
-            torch.inference_mode(),
-            torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=is_bf16),
-        ):
-            stems, presence = self.model(windows.to(self._device), condition)
-        if stems.shape[1] != len(self.condition.names):
-            n_asked = len(self.condition.names)
-            raise ModelError(f"the model was asked for {n_asked} sounds and gave {stems.shape[1]}: correct its forward")
-        if not (_is_finite(stems) and (presence is None or _is_finite(presence))):
-            second = start / self.model.sample_rate
-            cure = "use precision fp32" if is_bf16 else "check the weights"
-            raise ModelError(f"the model's answer is not finite in the window at {second:.2f} s: {cure}")
-        return stems, presence
 
 
 def _spare_samples(n_samples: int, rate: int, model_rate: int) -> int:
@@ -458,24 +347,6 @@ def _check_block(block: Tensor, *, start: int, sample_rate: int) -> None:
     """Refuse what is no sound; ``start`` is the block's first sample."""
     if block.ndim != 2 or not 1 <= len(block) <= MAX_CHANNELS:
         raise AudioError(f"samples must be [1 to {MAX_CHANNELS} channels, samples], got shape {tuple(block.shape)}")
-    if not _is_finite(block):
+    if not is_finite(block):
         second = (start + int((~torch.isfinite(block)).any(dim=0).nonzero()[0])) / sample_rate
         raise AudioError(f"the sample of the mixture at {second:.3f} s is not a finite number: repair the recording")
-
-
-def _is_finite(tensor: Tensor) -> bool:
-    """Whether all values are finite; a sum that is settles it in a fraction of the time."""
-    return math.isfinite(float(tensor.detach().sum())) or bool(torch.isfinite(tensor).all())
-
-
-@contextmanager
-def _evaluating(model: Separator) -> Iterator[None]:
-    """Put a model into evaluation mode, and each of its parts back afterwards."""
-    training = [module for module in model.modules() if module.training]
-    try:
-        for module in training:
-            module.training = False
-        yield
-    finally:
-        for module in training:
-            module.training = True

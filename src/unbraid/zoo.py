@@ -1,61 +1,47 @@
-"""The models: one plain table, and the way from a name or a file to a separator.
-
-A weights file is a safetensors file whose header holds the network's config and its card, so that a file alone
-is enough to build the network.
-"""
+"""The models: one plain table, and the way from a name or a file to a separator."""
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Guide, Label, Prompts, Span, Target
-from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
+from unbraid.guides.vocabulary import INSTRUMENT_CLASSES, nearest
 from unbraid.hub import HubFile, download, is_on_hub
-from unbraid.models.eight_bits import narrow, widen
-from unbraid.models.film_unet import FilmUnet
-from unbraid.models.film_unet_config import FilmUnetConfig
-from unbraid.models.guidesep import Guidesep
-from unbraid.models.guidesep_network import GuidesepConfig
-from unbraid.models.instglow import Instglow, InstglowConfig, combine
-from unbraid.models.instglow_search import SEARCHES
-from unbraid.models.lasaft import Lasaft
-from unbraid.models.lasaft_network import LABELS, LasaftConfig
-from unbraid.models.queries import SUFFIX, add_query, load_query
+from unbraid.library import library
+from unbraid.models.instglow import Instglow, combine
+from unbraid.models.instglow_searches import SEARCHES
+from unbraid.models.lasaft_network import LABELS
+from unbraid.models.queries import SUFFIX, add_query, label_files, load_query
 from unbraid.models.separator import Separator
-from unbraid.models.tuss import PRESETS, PROMPTS, Tuss, TussConfig
+from unbraid.models.tuss import PRESETS, PROMPTS, Tuss
+from unbraid.models.weights_files import KINDS, read_file, read_weights, save_weights, weights_hash
 from unbraid.priors import RESIDUAL, SHIPPED, find_priors
 
+__all__ = [
+    "KINDS",
+    "PRIOR_SYSTEM",
+    "SYSTEMS",
+    "WEIGHTS",
+    "ZOO",
+    "ZooEntry",
+    "check_targets",
+    "debug_model",
+    "default_model",
+    "load_model",
+    "read_file",
+    "read_weights",
+    "save_weights",
+    "weights_hash",
+]
+
 WEIGHTS = Path(__file__).parent / "weights"
-FORMAT = "unbraid-1"
 PRIOR_SYSTEM = "instglow"  # put together when it is loaded
-
-
-class Kind(NamedTuple):
-    """How the network of a weights file is built: the class, and how its config is read."""
-
-    separator: type[Separator]
-    build: Callable[[dict[str, Any]], Separator]
-
-
-KINDS: dict[str, Kind] = {  # by the word "model" in the header of a weights file
-    "tuss": Kind(Tuss, lambda values: Tuss(TussConfig.from_dict(values))),
-    "film-unet": Kind(FilmUnet, lambda values: FilmUnet(FilmUnetConfig.from_dict(values))),
-    "guidesep": Kind(Guidesep, lambda values: Guidesep(GuidesepConfig.from_dict(values))),
-    "lasaft": Kind(Lasaft, lambda values: Lasaft(LasaftConfig.from_dict(values))),
-    "instglow": Kind(Instglow, lambda values: Instglow(InstglowConfig.from_dict(values))),
-}
 
 
 @dataclass(frozen=True)
@@ -198,6 +184,12 @@ ZOO: dict[str, ZooEntry] = {
     )
 }
 
+UNPUBLISHED = {  # no weights were ever published: the recipes to train with
+    "few-shot": "recipes/few_shot.py",
+    "few-shot-negatives": "recipes/few_shot_negatives.py",
+    "film-unet-classes": "recipes/few_shot_classes.py",
+}
+
 
 def load_model(
     name_or_path: str | Path,
@@ -239,10 +231,10 @@ def load_model(
         return _load_taught(path, device=device)
     if entry is not None:
         if entry.path is None:
-            raise ModelError(
-                f"{entry.name} ships without weights: import the authors' checkpoint (unbraid import-checkpoint) "
-                "or train it, then give the file's path"
-            )
+            recipe = UNPUBLISHED.get(entry.name)
+            imported = "import the authors' checkpoint (unbraid import-checkpoint) or train it"
+            cure = f"none are published, train it (unbraid train {recipe})" if recipe else imported
+            raise ModelError(f"{entry.name} ships without weights: {cure}, then give the file's path")
         path = entry.path
     elif is_on_hub(name_or_path):
         path = download(HubFile.parse(str(name_or_path)))
@@ -290,89 +282,6 @@ def _load_taught(path: Path, *, device: str | torch.device) -> Separator:
     except GuideError as error:
         raise ModelError(str(error)) from error
     return model
-
-
-def read_weights(path: Path) -> Separator:
-    """Build the network of a weights file, in float32.
-
-    Raises:
-        ModelError: if the file is damaged or not one of ours.
-    """
-    card, tensors = read_file(path)
-    if card.get("format") != FORMAT or "config" not in card:
-        raise ModelError(f"{path}: not an Unbraid weights file: import-checkpoint reads the authors' files")
-    kind = KINDS.get(card.get("model", "tuss"))
-    if kind is None:
-        raise ModelError(f"{path}: holds a {card['model']!r}, which this version does not know: update Unbraid")
-    try:
-        model = kind.build(json.loads(card["config"]))
-        model.load_state_dict(
-            {key: value.float() if value.is_floating_point() else value for key, value in widen(tensors).items()}
-        )
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: damaged weights file ({str(error).partition(chr(10))[0]}): get it again") from error
-    return model.eval()
-
-
-def read_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Read the header and the tensors of a safetensors file.
-
-    Raises:
-        ModelError: if it is missing, unreadable or something else.
-    """
-    try:
-        with safe_open(path, "pt") as file:
-            return dict(file.metadata() or {}), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise ModelError(
-            f"{path}: cannot be read as safetensors ({error}): give a weights file that unbraid wrote"
-        ) from error
-
-
-def save_weights(
-    model: Separator, path: str | Path, *, card: Mapping[str, object] | None = None, dtype: torch.dtype = torch.float32
-) -> str:
-    """Write a network as one file that `load_model` reads, and return its SHA-256.
-
-    Args:
-        model: the network; its config goes into the header.
-        path: a temporary name beside it is written first.
-        card: what a reader should know of the weights (training data, recipe, scores), as JSON values.
-        dtype: of the matrices, ``torch.int8`` for eight bits with scales; vectors (norms, biases, rotary frequencies)
-            stay float32, integers what they are.
-
-    Raises:
-        ModelError: if the file cannot be written, or this is no network of the house.
-    """
-    path = Path(path)
-    kind = next((name for name, one in KINDS.items() if type(model) is one.separator), None)
-    if kind is None:
-        raise ModelError(f"a {type(model).__name__} has no weights file: save one of {', '.join(KINDS)}")
-    header = {
-        "format": FORMAT,
-        "model": kind,
-        "config": json.dumps(asdict(model.config)),
-        "card": json.dumps(dict(card or {})),
-    }
-    state = model.state_dict()
-    stored = narrow(state) if dtype == torch.int8 else {key: _stored(value, dtype) for key, value in state.items()}
-    tensors = {key: value.contiguous().cpu() for key, value in stored.items()}
-    part = path.with_name(f".{path.name}.part")
-    try:
-        save_file(tensors, part, metadata=header)
-        part.replace(path)
-    except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
-        raise ModelError(f"{path}: cannot be written ({error}): choose another folder") from error
-    return weights_hash(path)
-
-
-def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:
-    if not value.is_floating_point():
-        return value
-    return value.to(dtype if value.squeeze().ndim > 1 else torch.float32)
 
 
 def default_model(targets: Sequence[Target]) -> str:
@@ -432,29 +341,37 @@ def _foreign(model: Separator, kind: str) -> str:
 def _check_names(model: Separator, names: Sequence[str]) -> None:
     known = (*model.vocabulary, *model.taught)
     for name in names:
-        if name in known:
-            continue
-        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-        who = {entry.name: entry.vocabulary for entry in ZOO.values() if entry.ships and entry.name != model.name}
-        others = [model_name for model_name, words in who.items() if name in words]
-        words = sorted({word for vocabulary in who.values() for word in vocabulary})
-        far = difflib.get_close_matches(name.lower(), words, n=1, cutoff=0.75)
-        hint = ""
-        if others:
-            hint = f"{others[0]} knows it (-m {others[0]}); "
-        elif near:
-            hint = f"did you mean {near[0]!r}? "
-        elif far:
-            knows = next(model_name for model_name, vocabulary in who.items() if far[0] in vocabulary)
-            hint = f"did you mean {far[0]!r}, which {knows} knows (-m {knows})? "
-        listed = " ".join(known) or "no labels"
-        raise GuideError(f"unknown label {name!r}: {hint}{model.name or 'this model'} knows {listed}")
+        if name not in known:
+            listed = " ".join(known) or "no labels"
+            raise GuideError(f"unknown label {name!r}: {_hint(name, model)}{model.name or 'this model'} knows {listed}")
 
 
-def weights_hash(path: Path) -> str:
-    """Return the SHA-256 of a weights file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _hint(name: str, model: Separator) -> str:
+    """Tell who knows a label, or one like it; else what to give instead."""
+    knows = _who_knows(model)
+    if name in knows:
+        other = knows[name]
+        return f"{other} knows it (-m {other}); " if other else "give the file that it was taught into (--taught); "
+    near = [
+        f"{label!r} of {knows[label]} (-m {knows[label]})" if knows[label] else repr(label)
+        for label in nearest(name, knows)
+    ]
+    if near:
+        return f"did you mean {' or '.join(near)}? "
+    return "no model knows one like it, point at the sound with a recording of it (--example); "
+
+
+def _who_knows(model: Separator) -> dict[str, str]:
+    """Return the labels of all models that are at hand, each with a model that knows it; "" for this one."""
+    known = [(label, model.name) for label in (*model.vocabulary, *model.taught)]
+    known += [(label, entry.name) for entry in ZOO.values() if entry.ships for label in entry.vocabulary]
+    for _, query in label_files(Path(), library()):
+        at_hand = ZOO[query.model].ships if query.model in ZOO else Path(query.model).is_file()
+        known += [(query.name, query.model)] if at_hand else []
+    found: dict[str, str] = {}
+    for label, name in known:
+        found.setdefault(label, "" if name == model.name else name)
+    return found
 
 
 def debug_model(*, seed: int = 0) -> Tuss:

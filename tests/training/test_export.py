@@ -25,7 +25,7 @@ from unbraid.training.lasaft_step import LasaftStep
 from unbraid.training.loop import Place, train
 from unbraid.training.recipe import Recipe, Validation
 from unbraid.training.tuss_step import TussStep
-from unbraid.zoo import load_model
+from unbraid.zoo import load_model, read_file
 
 
 class Batch(NamedTuple):
@@ -80,6 +80,20 @@ def test_exported_weights_separate(run, tmp_path, n_best):
     assert card["licence"] == "CC0-1.0"
     assert card["steps"] == 4
     assert card["averaged_epochs"] == n_best
+
+
+def test_the_card_tells_the_steps_of_what_is_exported(tmp_path):
+    losses = iter([3.0, 1.0, 2.0, 5.0])
+    validation = Validation(lambda: {"noise": [Noise()[0]]}, lambda model, batch: {"loss": [next(losses)]})
+    recipe = make_recipe(validation=validation, n_best=3, steps=9)
+    train(recipe, tmp_path / "run", place=Place("cpu"))
+    told = []
+    for n_best in (0, 1, 2, 8):
+        export_run(recipe, tmp_path / "run", tmp_path / "my.safetensors", n_best=n_best)
+        card = json.loads(read_file(tmp_path / "my.safetensors")[0]["card"])
+        assert card["seconds_of_audio"] == round(card["steps"] * 4000 / 44100)
+        told.append((card["steps"], card["averaged_epochs"], card["averaged_steps"]))
+    assert told == [(9, 0, []), (4, 1, [4]), (6, 2, [4, 6]), (6, 3, [4, 6, 2])]
 
 
 def test_half_is_half_as_large_and_nearly_the_same(run, tmp_path):
@@ -140,7 +154,7 @@ def test_any_separator_is_exported(tmp_path):
 
 def test_other_recipe_is_refused(run, tmp_path):
     other = make_recipe(model=lambda: Tuss(PRESETS["tuss-small"]))
-    with pytest.raises(RecipeError, match="another network"):
+    with pytest.raises(RecipeError, match=r"another network than the recipe's \(.* \[.*\] instead of .*\): give"):
         export_run(other, run, tmp_path / "my.safetensors")
     assert not (tmp_path / "my.safetensors").exists()
 

@@ -54,7 +54,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     from unbraid.evaluation.entrants import Entrants
     from unbraid.evaluation.pupils import QUICK
     from unbraid.evaluation.reference_methods import FLOORS_AND_CEILINGS
-    from unbraid.separation import Settings
+    from unbraid.settings import Settings
 
     if listed or not protocol:
         typer.echo(describe_all())

@@ -198,7 +198,7 @@ def separate(  # noqa: PLR0913, PLR0917 - one parameter per option
             check_labels(named_priors, spelled, delivered=residual)
         request = prior_labels(named_priors) if named_priors and not spelled else read_targets(spelled)
         from unbraid.delivery import DeliveryOptions
-        from unbraid.separation import Settings
+        from unbraid.settings import Settings
 
         options = DeliveryOptions(
             settings=Settings(overlap=overlap, precision=precision, sampling=_sampling(seed, steps, candidates)),
@@ -308,7 +308,7 @@ def _load(name: str, loading: Loading) -> Separator:
         SettingsError: if it does not search, or not so.
     """
     from unbraid.models.instglow import choose_search
-    from unbraid.models.instglow_search import read_search
+    from unbraid.models.instglow_searches import read_search
     from unbraid.models.tuss import Tuss
     from unbraid.zoo import load_model
 

@@ -23,7 +23,7 @@ from unbraid.errors import AudioReadError
 from unbraid.guides.kinds import Examples, Guide, Label, Mask, Mimicry, Target
 from unbraid.models.queries import tensors_sha256
 from unbraid.models.separator import Separator
-from unbraid.separation import Settings
+from unbraid.settings import Settings
 
 FORMAT = "unbraid-manifest-1"
 

@@ -20,7 +20,7 @@ from unbraid.evaluation.tracks import (
     find_tracks,
     pool_tracks,
 )
-from unbraid.separation import Settings
+from unbraid.settings import Settings
 
 DRAWN_ITEMS = 200
 DRAWN_TRACKS = 20

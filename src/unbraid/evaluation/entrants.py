@@ -13,7 +13,7 @@ from unbraid.evaluation.pupils import Pupil
 from unbraid.evaluation.reference_methods import REFERENCE_NAMES, ReferenceModel, find_reference
 from unbraid.guides.kinds import Examples
 from unbraid.models.instglow import Instglow, choose_search
-from unbraid.models.instglow_search import read_search
+from unbraid.models.instglow_searches import read_search
 from unbraid.models.queries import add_query, is_for, load_query
 from unbraid.models.separator import Separator
 from unbraid.teaching.tuning import TeachSettings

@@ -32,7 +32,7 @@ from unbraid.evaluation.records import Heard, Record, RecordFile, SourceScore, m
 from unbraid.evaluation.scoring import Answer, ask, improvement, score_absent, score_output
 from unbraid.evaluation.tracks import StemTrack, TrackSource
 from unbraid.guides.kinds import Examples, Guide, Label, Target
-from unbraid.separation import Settings
+from unbraid.settings import Settings
 
 
 class Protocol(StrEnum):

@@ -31,7 +31,7 @@ from unbraid.guides.mask_grid import SAMPLE_RATE
 from unbraid.models.diffusion import Solver
 from unbraid.models.guidesep import PUBLISHED_SOLVER, Guidesep
 from unbraid.models.guidesep_presence import likeness
-from unbraid.separation import Settings
+from unbraid.settings import Settings
 
 PROTOCOL = "pointed"
 DIFFUSION, PREDICTION = "diffusion", "mask prediction"

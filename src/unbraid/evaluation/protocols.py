@@ -34,7 +34,7 @@ from unbraid.guides.kinds import Label, Target
 from unbraid.models.instglow import InstglowConfig
 from unbraid.models.separator import Separator
 from unbraid.models.tuss import CONTRADICTIONS, PROMPTS
-from unbraid.separation import Settings
+from unbraid.settings import Settings
 
 PROTOCOL = "tuss"
 

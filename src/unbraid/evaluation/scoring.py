@@ -19,7 +19,8 @@ from unbraid.evaluation.records import SourceScore, finite
 from unbraid.evaluation.reference_methods import ReferenceModel
 from unbraid.guides.kinds import Target
 from unbraid.models.separator import Separator
-from unbraid.separation import Settings, separate
+from unbraid.separation import separate
+from unbraid.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)

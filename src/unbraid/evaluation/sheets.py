@@ -23,7 +23,7 @@ from unbraid.evaluation.protocols import Contestant, Evaluation, Skipped
 from unbraid.evaluation.records import Heard, Record, RecordFile, finite, pass_key, provenance
 from unbraid.evaluation.scoring import Answer, ask, improvement, score_output
 from unbraid.guides.kinds import Examples, Guide, Label, Target
-from unbraid.separation import Settings
+from unbraid.settings import Settings
 
 SHAPE = ("n_latent", "n_fft", "query_listening", "key_listening")  # of LaSAFT
 More = Mapping[str, float | None]

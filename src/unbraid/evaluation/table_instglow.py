@@ -38,7 +38,7 @@ from unbraid.evaluation.sheets import Asked, Sheet, examine_sheets, no_more, set
 from unbraid.guides.kinds import Label
 from unbraid.models.instglow import Instglow
 from unbraid.models.instglow_network import Prior, negative_log_likelihood
-from unbraid.models.instglow_search import SearchConfig, read_search
+from unbraid.models.instglow_searches import SearchConfig, read_search
 
 SAMPLE_RATE = 22050
 N_PIECES = 100  # of figure 2

@@ -18,7 +18,7 @@ from unbraid.evaluation.scoring import ask
 from unbraid.guides.kinds import Label, Target
 from unbraid.listening.trials import MIXTURE, REFERENCE, TrialFiles
 from unbraid.models.separator import Separator
-from unbraid.separation import Settings
+from unbraid.settings import Settings
 
 
 class Question(NamedTuple):

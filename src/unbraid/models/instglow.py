@@ -22,16 +22,8 @@ from unbraid.audio.stft import Stft
 from unbraid.errors import GuideError, ModelError, SettingsError
 from unbraid.guides.kinds import Label, Target
 from unbraid.models.instglow_network import PRIORS, Prior, PriorConfig, check_weights
-from unbraid.models.instglow_search import (
-    SEARCHES,
-    Found,
-    Progress,
-    SearchConfig,
-    Watcher,
-    check_priors,
-    find_search,
-    search,
-)
+from unbraid.models.instglow_search import Found, Progress, Watcher, check_priors, search
+from unbraid.models.instglow_searches import SEARCHES, SearchConfig, find_search
 from unbraid.models.separator import Condition, Estimates, Separator
 from unbraid.priors import RESIDUAL
 

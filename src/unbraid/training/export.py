@@ -10,10 +10,10 @@ import torch
 
 from unbraid.errors import RecipeError, SettingsError
 from unbraid.models.separator import Separator
+from unbraid.models.weights_files import misfit, save_weights
 from unbraid.training.averaging import mean_weights
 from unbraid.training.checkpoints import CARD, LAST, best_files, load_checkpoint, load_weights
 from unbraid.training.recipe import Recipe
-from unbraid.zoo import save_weights
 
 STORED = {32: torch.float32, 16: torch.float16, 8: torch.int8}  # by bits
 
@@ -36,7 +36,8 @@ def export_run(
         n_best: average so many of the best epochs, as TUSS does with five; 0 takes the last checkpoint (the
             moving average if the recipe keeps one).
         bits: of a number in a matrix: 32, 16, or 8 with scales (`unbraid.models.eight_bits`).
-        card: what a reader should know; what the recipe knew of the run, steps, seconds of audio, and seed are added.
+        card: what a reader should know; added are what the recipe knew of the run, its seed, how long the whole run
+            took, and steps and seconds of audio up to what is exported: the last of the averaged epochs.
 
     Raises:
         RecipeError: if the run has no such weights, or they are of another network than the recipe's.
@@ -49,19 +50,24 @@ def export_run(
     if not isinstance(model, Separator):
         raise RecipeError(f"cannot export a {type(model).__name__}: only separators have a weights file")
     progress = load_checkpoint(folder / LAST).progress
+    epochs = progress.best[:n_best]
     weights = mean_weights(best_files(folder)[:n_best]) if n_best else load_weights(folder / LAST)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise RecipeError(
-            f"{folder}: its weights are of another network than the recipe's: give another --run"
+            f"{folder}: its weights are of another network than the recipe's ({misfit(model, weights)}): "
+            "give another --run"
         ) from error
+    steps = [(one.epoch + 1) * recipe.epoch_steps for one in epochs]
+    last = max(steps, default=progress.step)
     facts = {
-        "steps": progress.step,
-        "seconds_of_audio": round(progress.audio_seconds),
+        "steps": last,
+        "seconds_of_audio": round(progress.audio_seconds * last / max(1, progress.step)),
         "seconds_of_training": round(progress.seconds),
         "seed": recipe.seed,
-        "averaged_epochs": n_best,
+        "averaged_epochs": len(epochs),
+        "averaged_steps": steps,
     }
     known = json.loads((folder / CARD).read_text(encoding="utf-8")) if (folder / CARD).is_file() else {}
     return save_weights(model, out, card={**known, **(card or {}), **facts}, dtype=STORED[bits])
