@@ -36,7 +36,9 @@ def test_all_guides_of_a_target_become_one(tmp_path):
 
 def test_spans_wait_for_their_mixture():
     (target,) = resolve_examples([Target("lead", [Span(1, 2), Examples(TONE)])])
-    assert target.guides[0].positive == (Span(1, 2), TONE)
+    span, tone = target.guides[0].positive
+    assert span == Span(1, 2)
+    assert tone.samples is TONE.samples
     (later,) = resolve_examples([target], cut=cut)
     assert later.guides[0].recordings[0][0].n_samples == 1000
 
@@ -74,3 +76,12 @@ def test_a_damaged_file_is_refused(tmp_path):
 def test_the_files_of_examples_are_known():
     targets = [Target("a", [Label("x"), Examples(["a.wav", TONE], [Span(1, 2), "b.wav"])]), Target("b", Examples("c"))]
     assert example_files(targets) == (Path("a.wav"), Path("b.wav"), Path("c"))
+
+
+def test_what_was_read_keeps_the_name_that_messages_give_it(tmp_path):
+    write_audio(tmp_path / "riff.wav", TONE, encoding=Encoding("wav", "16"))
+    examples = Examples([tmp_path / "riff.wav", TONE, Span(1, 2)])
+    resolved = resolve_examples([Target("lead", examples)], cut=cut)
+    for targets in (resolved, resolve_examples(resolved)):
+        names = [recording.what for recording in targets[0].guides[0].positive]
+        assert names == [f"target 'lead': example{name}" for name in (f" {tmp_path / 'riff.wav'}", "", " 1-2s")]

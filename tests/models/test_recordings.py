@@ -5,6 +5,7 @@ import torch
 
 from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError
+from unbraid.guides.recordings import Example
 from unbraid.models.layers.recordings import WindowCutter, down_mix
 
 CUTTER = WindowCutter(1000, 3.0, min_samples=100)
@@ -70,4 +71,6 @@ def test_too_short():
         windows(CUTTER, ramp(50))
     with pytest.raises(GuideError, match="too short"):
         windows(CUTTER, ramp(198, 2000))
+    with pytest.raises(GuideError, match=r"target 'lead': example riff.wav of 0.05 s is too short: this model needs"):
+        windows(CUTTER, Example(ramp(50).samples, 1000, "target 'lead': example riff.wav"))
     assert windows(CUTTER, ramp(199, 2000)).shape == (1, 100)  # 99.5 samples are rounded up

@@ -13,7 +13,7 @@ from unbraid.audio.files import read_audio
 from unbraid.audio.signal import Audio
 from unbraid.errors import AudioReadError, GuideError
 from unbraid.guides.kinds import Examples, Guide, Recording, Span, Target
-from unbraid.guides.recordings import check_sounding
+from unbraid.guides.recordings import Example, check_sounding
 
 Cut = Callable[[Span], Audio]
 
@@ -97,8 +97,8 @@ def replace_guides(target: Target, guides: Sequence[Guide]) -> Target:
 
 
 def _read(recording: Recording, target: str, cut: Cut | None) -> Recording:
-    """Return what can be read now, checked; spans stay where there is nothing to cut them from."""
-    if isinstance(recording, Span) and cut is None:
+    """Return what can be read now, checked; what was read stays, as do spans if there is nothing to cut them from."""
+    if isinstance(recording, Example) or (isinstance(recording, Span) and cut is None):
         return recording
     name = recording.title if isinstance(recording, Span) else str(recording) if isinstance(recording, Path) else ""
     what = f"target {target!r}: example {name}".rstrip()
@@ -114,4 +114,4 @@ def _read(recording: Recording, target: str, cut: Cut | None) -> Recording:
         except GuideError as error:
             raise GuideError(f"target {target!r}: {error}") from error
     check_sounding(recording, what, cure="give a recording in which it sounds")
-    return recording
+    return Example(recording.samples, recording.sample_rate, what)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 
@@ -17,6 +18,17 @@ from unbraid.errors import AudioError, GuideError
 SILENT_PEAK = 1e-4  # -80 dBFS
 
 GivenSound = Audio | str | os.PathLike[str] | tuple[Tensor | npt.ArrayLike, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Example(Audio):
+    """A recording that messages can name.
+
+    Attributes:
+        what: it is, such as ``"target 'riff': example riff.wav"``.
+    """
+
+    what: str = "an example"
 
 
 def is_pair(given: object) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 from unbraid.audio.resample import resample, resampled_length
 from unbraid.audio.signal import Audio
 from unbraid.errors import GuideError
-from unbraid.guides.recordings import SILENT_PEAK
+from unbraid.guides.recordings import SILENT_PEAK, Example
 
 CANCELED = 10**-1.4  # 14 dB
 
@@ -75,8 +75,9 @@ class WindowCutter:
         length = resampled_length(recording.n_samples, source_rate=recording.sample_rate, target_rate=self.sample_rate)
         if length < self.min_samples:
             shortest = math.ceil(100 * self.min_samples / self.sample_rate) / 100
+            what = recording.what if isinstance(recording, Example) else Example.what
             raise GuideError(
-                f"an example of {recording.duration:.2f} s is too short: this model needs at least {shortest:.2f} s"
+                f"{what} of {recording.duration:.2f} s is too short: this model needs at least {shortest:.2f} s"
             )
         n_window = min(round(self.segment * recording.sample_rate), recording.n_samples)
         starts = self._starts(recording, n_window)
