@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unbraid.audio.signal import Audio
+from unbraid.datasets.episodes import EpisodeBatch
 from unbraid.errors import GuideError, ModelError
 from unbraid.guides.kinds import Examples, Label, Prompts, Target
 from unbraid.guides.vocabulary import INSTRUMENT_CLASSES
@@ -22,6 +23,7 @@ from unbraid.models.layers.example_encoder import EncoderShape, ExampleEncoder
 from unbraid.models.layers.folding import Fold
 from unbraid.models.layers.unet import Unet, UnetShape, join_phases, phases
 from unbraid.models.losses import cosine_loss, magnitude_loss
+from unbraid.training.film_unet_step import by_examples
 
 WITHOUT_NEGATIVES = replace(DEBUG, negatives=False, presence=False)
 RATE = DEBUG.sample_rate
@@ -301,13 +303,22 @@ def test_long_examples_are_averaged_over_their_windows():
 
 def test_training_and_inference_make_the_same_query(model):
     positive, negative = ([noise(1, 1, seed=3 * side + i) for i in range(2)] for side in range(2))
-    batch = [torch.stack([one.samples[0] for one in side])[None] for side in (positive, negative)]
+    signals = torch.cat([one.samples for one in (*positive, *negative)])
+    halves = torch.tensor([[0.5, 0.5, 0.0, 0.0]] * 2)
+    batch = EpisodeBatch(
+        mixture=signals[:1],
+        owner=torch.zeros(2, dtype=torch.long),
+        references=signals[:2],
+        labels=["bass", "bass"],
+        examples=signals,
+        positive=halves,
+        negative=torch.stack([halves[0].flip(0), torch.zeros(4)]),
+    )
     with torch.no_grad():
-        query = model.embed_batch(*batch, torch.tensor([True]))
-        dropped = model.embed_batch(*batch, torch.tensor([False]))
-        plain = model.embed_batch(batch[0], None, torch.tensor([True]))
+        query = by_examples(model, batch)
+        plain = by_examples(model, batch._replace(negative=torch.zeros(2, 4)))
     torch.testing.assert_close(query[0], model.embed(Examples(positive, negative)))
-    torch.testing.assert_close(dropped, plain)
+    torch.testing.assert_close(query[1], plain[1])
     torch.testing.assert_close(plain[0], model.embed(Examples(positive)))
 
 
@@ -460,7 +471,7 @@ def test_variants_train_and_separate(variant):
     torch.manual_seed(0)
     model = FilmUnet(config)
     recordings = 0.1 * torch.randn(2, 2, 6000)
-    query = model.embed_batch(recordings, recordings, torch.tensor([True, False]))
+    query = model.combine(*(model.embed_examples(side) for side in recordings.unbind(dim=1)))
     estimates, magnitude = model.separate_windows(recordings[:, 0], query)
     loss = cosine_loss(estimate=estimates, reference=recordings[:, 1])
     loss = loss + magnitude_loss(estimate=magnitude, reference=model.compress(recordings[:, 1]))
@@ -476,7 +487,7 @@ def test_variants_train_and_separate(variant):
 def test_gradients_of_silence_are_finite():
     model = FilmUnet(DEBUG)
     silence = torch.zeros(2, 6000)
-    query = model.embed_batch(silence[:, None], None, torch.tensor([True, True]))
+    query = model.combine(model.embed_examples(silence))
     estimates, magnitude = model.separate_windows(silence, query)
     loss = cosine_loss(estimate=estimates, reference=silence).sum() + magnitude.sum() + estimates.square().sum()
     loss.backward()

@@ -47,6 +47,15 @@ def draw_weights(model: FilmUnet, seed: int) -> dict[str, torch.Tensor]:
     return {key: drawn(key, value) for key, value in model.state_dict().items()}
 
 
+def embed(model: FilmUnet, positive: torch.Tensor, negative: torch.Tensor | None) -> torch.Tensor:
+    """Return the queries ``[B, E]`` of examples ``[B, n, N]``; negative ones are told of the first item alone."""
+    mean = model.embed_examples(positive.flatten(0, 1)).unflatten(0, positive.shape[:2]).mean(dim=1)
+    if negative is None:
+        return model.combine(mean)
+    rejected = model.embed_examples(negative[0]).mean(dim=0, keepdim=True)
+    return model.combine(mean, torch.cat([rejected, torch.zeros_like(mean[1:])]))
+
+
 def main() -> None:
     for seed, (name, config) in enumerate(CASES.items()):
         model = FilmUnet(config).eval()
@@ -62,7 +71,7 @@ def main() -> None:
                 query = model.embed_classes(["drums", "vocals"])
             else:
                 told = negative if config.negatives else None
-                query = model.embed_batch(positive, told, torch.tensor([True, False]))
+                query = embed(model, positive, told)
                 content |= {"in.positive": positive, "in.negative": negative}
             estimate, magnitude = model.separate_windows(mixture, query)
         content |= {"out.query": query, "out.estimate": estimate, "out.magnitude": magnitude.contiguous()}

@@ -13,7 +13,7 @@ from torch import Tensor
 from unbraid.models.film_unet import FilmUnet
 
 sys.path.insert(0, str(Path(__file__).parent))
-from make_film_unet_vectors import CASES
+from make_film_unet_vectors import CASES, embed
 from plain_film_unet import PlainFilmUnet
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -40,7 +40,7 @@ def test_stored_vectors(name, grad):
             query = model.embed_classes(["drums", "vocals"])
         else:
             negative = content["in.negative"] if model.neg is not None else None
-            query = model.embed_batch(content["in.positive"], negative, torch.tensor([True, False]))
+            query = embed(model, content["in.positive"], negative)
         estimate, magnitude = model.separate_windows(content["in.mixture"], query)
     assert relative(query.detach(), content["out.query"]) < TOLERANCE
     assert relative(estimate.detach(), content["out.estimate"]) < TOLERANCE

@@ -223,22 +223,6 @@ class FilmUnet(Separator):
             raise GuideError(f"{self.name or 'this model'} takes no negative examples: leave them out")
         return positive
 
-    def embed_batch(self, positive: Tensor, negative: Tensor | None, keep_negative: Tensor) -> Tensor:
-        """Turn the examples of a batch into queries ``[B, E]``: the forward pass of training.
-
-        Args:
-            positive: ``[B, n, N]``.
-            negative: ``[B, m, N]``, of the same length, or None.
-            keep_negative: booleans ``[B]``: items whose negative examples count; not read where there are none.
-        """
-        given = positive if negative is None else torch.cat([positive, negative], dim=1)
-        embeddings = self.embed_examples(given.flatten(0, 1)).unflatten(0, given.shape[:2])  # [B, n + m, E]
-        mean = embeddings[:, : positive.shape[1]].mean(dim=1)
-        if negative is None:
-            return self.combine(mean)
-        rejected = embeddings[:, positive.shape[1] :].mean(dim=1)
-        return self.combine(mean, torch.where(keep_negative[:, None], rejected, 0.0))
-
     def embed_classes(self, names: Sequence[str]) -> Tensor:
         """Turn classes into queries ``[B, E]``, which are one-hot.
 
