@@ -192,7 +192,7 @@ def test_targets_that_a_model_follows():
     [
         (Label("bas"), "unknown label 'bas': did you mean 'bass'? tuss-small knows speech sfx"),
         (Label("Vocals"), "did you mean 'vocals'?"),
-        (Label("xylophone"), "unknown label 'xylophone': tuss-small knows speech"),
+        (Label("xylophone"), "(--example); tuss-small knows speech"),
         (Prompts("vocals drum"), "unknown label 'drum': did you mean 'drums'?"),
         (Examples("riff.wav"), "tuss-small takes Label and Prompts, not Examples"),
         (Span(1, 2), "tuss-small takes Label and Prompts, not Examples"),

@@ -366,8 +366,8 @@ def _who_knows(model: Separator) -> dict[str, str]:
     known = [(label, model.name) for label in (*model.vocabulary, *model.taught)]
     known += [(label, entry.name) for entry in ZOO.values() if entry.ships for label in entry.vocabulary]
     for _, query in label_files(Path(), library()):
-        at_hand = ZOO[query.model].ships if query.model in ZOO else Path(query.model).is_file()
-        known += [(query.name, query.model)] if at_hand else []
+        ships = ZOO[query.model].ships if query.model in ZOO else Path(query.model).is_file()
+        known += [(query.name, query.model)] if ships or query.model == model.name else []
     found: dict[str, str] = {}
     for label, name in known:
         found.setdefault(label, "" if name == model.name else name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -141,3 +141,22 @@ def load_query(path: str | Path) -> Query:
     if not query.name.strip() or vector.ndim != 1 or not bool(vector.isfinite().all()):
         raise GuideError(f"{path}: a taught label without a name or with a damaged vector: teach it again")
     return query
+
+
+def label_files(*folders: Path) -> Iterator[tuple[Path, Query]]:
+    """Yield all labels that lie in folders, with their files; damaged ones are passed over.
+
+    Example:
+        >>> list(label_files(Path("/there/is/no/such/folder")))
+        []
+    """
+    for folder in folders:
+        try:
+            paths = sorted(folder.glob(f"*{SUFFIX}"))
+        except OSError:
+            continue
+        for path in paths:
+            try:
+                yield path, load_query(path)
+            except GuideError:
+                continue

@@ -10,11 +10,10 @@ from pathlib import Path
 from unbraid.errors import GuideError
 from unbraid.guides.spec import TaughtSpec
 from unbraid.library import library
-from unbraid.models.queries import MAX_BYTES, Query, load_query
+from unbraid.models.queries import MAX_BYTES, Query, label_files, load_query
 from unbraid.server.folder import DataFolder
 from unbraid.server.records import FileRow
 from unbraid.server.refusals import Conflict, NotFound
-from unbraid.teaching.library import label_files
 
 _FACTS = "label.json"
 _HEAD_BYTES = 8  # of a safetensors file: the length of its header, which is JSON

@@ -8,7 +8,7 @@ from pathlib import Path
 from unbraid.errors import GuideError
 from unbraid.guides.kinds import Label, Target
 from unbraid.library import is_file_name, library
-from unbraid.models.queries import SUFFIX, Query, is_for, load_query
+from unbraid.models.queries import SUFFIX, Query, is_for, label_files
 from unbraid.models.separator import Separator
 from unbraid.zoo import ZOO, default_model
 
@@ -75,25 +75,6 @@ def learned_by(targets: Sequence[Target]) -> str | None:
         if fits:
             return None if model == default else model
     return None
-
-
-def label_files(*folders: Path) -> Iterator[tuple[Path, Query]]:
-    """Yield all labels that lie in folders, with their files; damaged ones are passed over.
-
-    Example:
-        >>> list(label_files(Path("/there/is/no/such/folder")))
-        []
-    """
-    for folder in folders:
-        try:
-            paths = sorted(folder.glob(f"*{SUFFIX}"))
-        except OSError:
-            continue
-        for path in paths:
-            try:
-                yield path, load_query(path)
-            except GuideError:
-                continue
 
 
 def _queries() -> Iterator[Query]:
