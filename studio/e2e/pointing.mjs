@@ -79,6 +79,7 @@ async function sampleLock({ page }) {
 }
 
 async function names({ page, shot }) {
+  await page.getByText("The models are being read").waitFor({ state: "detached" });
   await button(page, "Music").click();
   assert.deepEqual(await page.locator(".tokens .token").allTextContents(), ["vocals", "drums", "bass", "other"]);
   for (let count = 0; count < 4; count++) await page.locator(".tokens .token button").first().click();
@@ -164,6 +165,11 @@ async function examples({ page, url, files, shot, kept }) {
   assert.ok(take.jobs[0].region && !take.jobs[1].region, "the region comes first");
   assert.equal(take.model, "few-shot-small");
   assert.deepEqual(take.targets[0].guides[0].negative.length, 1);
+  await until("all of the spectrogram has the height that the lanes leave", () =>
+    page
+      .locator(".spectrogram canvas")
+      .evaluateAll((all) => all.every((one) => one.height === Math.round(one.clientHeight * devicePixelRatio))),
+  );
   await until("stems are drawn", async () => (await painted(page, ".wave.lane")) > 500);
   assert.match(await page.locator(".presence").first().getAttribute("aria-label"), /%/);
   kept.examples = take;

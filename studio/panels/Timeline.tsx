@@ -186,7 +186,8 @@ function Spectrogram() {
   const words = useRef<HTMLOutputElement>(null);
   useEffect(() => {
     const element = over.current!;
-    const height = () => element.clientHeight;
+    const tall = signal(element.clientHeight);
+    const height = () => tall.value;
     const drawOver = () => {
       const context = sized(element, view.value.width, height());
       const now = scene();
@@ -210,7 +211,7 @@ function Spectrogram() {
         area.height,
       );
     };
-    const size = new ResizeObserver(() => (arrivals.value += 1));
+    const size = new ResizeObserver(() => (tall.value = element.clientHeight));
     size.observe(element);
     const hush = () => (words.current!.textContent = "");
     element.addEventListener("pointermove", tell);
