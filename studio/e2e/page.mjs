@@ -41,7 +41,7 @@ export function painted(page, selector) {
     });
 }
 
-export async function until(words, test, patience = 60000) {
+export async function until(words, test, patience = 300000) {
   const end = Date.now() + patience;
   let last;
   while (Date.now() < end) {
@@ -63,7 +63,7 @@ export async function session(page, url) {
 }
 
 /** Do what begins a take, and return that take once none of its jobs is under way. */
-export async function taken(page, url, action, patience = 240000) {
+export async function taken(page, url, action, patience = 900000) {
   const before = (await session(page, url)).takes.map((one) => one.id);
   await action();
   return until(

@@ -38,7 +38,7 @@ const context = await browser.newContext({
   permissions: ["microphone"],
 });
 const page = await context.newPage();
-page.setDefaultTimeout(Number(process.env.STUDIO_PATIENCE ?? 60000));
+page.setDefaultTimeout(Number(process.env.STUDIO_PATIENCE ?? 300000));
 const complaints = [];
 page.on("pageerror", (error) => complaints.push(`page error: ${error.message}`));
 page.on("console", (message) => {

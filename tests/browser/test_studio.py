@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demo" / "francium"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PLAYWRIGHT = ROOT / "studio" / "node_modules" / "playwright-core"
-PATIENCE = 1500
+PATIENCE = 5400
 
 pytestmark = [
     pytest.mark.browser,
@@ -76,7 +76,7 @@ def studio(tmp_path_factory):
     process = subprocess.Popen(command, env={**os.environ, "UNBRAID_LIBRARY": str(data)})
     address = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while True:
             try:
                 urllib.request.urlopen(f"{address}/health", timeout=5).close()

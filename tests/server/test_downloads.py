@@ -141,7 +141,7 @@ def test_many_downloads_leave_threads_for_everybody_else(server, separated, monk
 
     def wait(*words, **named):
         making.release()
-        assert go_on.wait(60)
+        assert go_on.wait(600)
         return make(*words, **named)
 
     monkeypatch.setattr(exports, "make", wait)
@@ -149,8 +149,8 @@ def test_many_downloads_leave_threads_for_everybody_else(server, separated, monk
         answers = [pool.submit(server.http.get, f"/api/jobs/{separated[1]}/stems/0") for _ in range(50)]
         try:
             for _ in range(4):
-                assert making.acquire(timeout=60)
-            server.get("/health", timeout=30)
+                assert making.acquire(timeout=600)
+            server.get("/health", timeout=600)
         finally:
             go_on.set()
     assert {answer.result().status_code for answer in answers} == {200}

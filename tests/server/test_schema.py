@@ -156,7 +156,7 @@ def answers_as_described(desk, examples, wanted):
     def answers(case):
         assume(len(str(case.query)) < 10_000)  # longer addresses are refused below the application, in its own words
         spare(desk, case)
-        case.call_and_validate(base_url=str(desk.server.http.base_url), checks=wanted, timeout=30)
+        case.call_and_validate(base_url=str(desk.server.http.base_url), checks=wanted, timeout=600)
 
     try:
         answers()
