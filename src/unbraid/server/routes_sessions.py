@@ -34,11 +34,20 @@ def begin_session(studio: Studio, title: str) -> SessionRow:
     Raises:
         QuotaExceeded: if there are as many as there may be.
     """
-    if studio.store.count("sessions")[""] >= studio.limits.sessions:
-        raise QuotaExceeded(f"there are {studio.limits.sessions} sessions, which is the limit: remove some")
+    check_sessions(studio)
     row = SessionRow(new_id(), title=title)
     studio.store.add_session(row)
     return row
+
+
+def check_sessions(studio: Studio) -> None:
+    """Refuse one more session if there are as many as there may be.
+
+    Raises:
+        QuotaExceeded: which says so.
+    """
+    if studio.store.count("sessions")[""] >= studio.limits.sessions:
+        raise QuotaExceeded(f"there are {studio.limits.sessions} sessions, which is the limit: remove some")
 
 
 @router.post("", status_code=201)

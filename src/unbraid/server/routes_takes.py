@@ -15,9 +15,10 @@ from unbraid.separation import DEFAULTS
 from unbraid.server import takes
 from unbraid.server.documents import job_document, take_document
 from unbraid.server.folder import check_id
+from unbraid.server.records import TakeRow
 from unbraid.server.refusals import Invalid
 from unbraid.server.reproduce import code_of
-from unbraid.server.routes_sessions import BODY, begin_session
+from unbraid.server.routes_sessions import BODY, begin_session, check_sessions
 from unbraid.server.schemas import (
     CodeDocument,
     JobDocument,
@@ -28,7 +29,7 @@ from unbraid.server.schemas import (
     TakeDocument,
 )
 from unbraid.server.studio import Studio
-from unbraid.server.uploads import receive_file, shown_name
+from unbraid.server.uploads import Incoming, arriving, keep_upload, shown_name
 from unbraid.server.wiring import ERRORS, CurrentStudio
 
 router = APIRouter(prefix="/api", responses=ERRORS, tags=["takes"])
@@ -101,16 +102,23 @@ async def separate(
     """Separate the body of the request: a session, a file, a take and a job in one call."""
     asked = _asked(prompts=prompts, task=task, label=label, targets=targets)
     await run_in_threadpool(_check, studio, asked, model)
-    session = await run_in_threadpool(begin_session, studio, shown_name(name))
-    try:
-        file = await receive_file(studio, session.id, name, request)
-        body = _body(file.id, asked, model)
-        take = await run_in_threadpool(takes.begin_take, studio, session.id, body)
-    except BaseException:
-        await run_in_threadpool(studio.remove_session, session.id)
-        raise
+    title = shown_name(name)
+    async with arriving(studio, title, request, room=studio.limits.session_bytes) as incoming:
+        take = await run_in_threadpool(_begin, studio, incoming, title, asked, model)
     document = await run_in_threadpool(take_document, studio, take)
-    return SeparateDocument(session=session.id, file=file.id, take=document, job=document.jobs[0])
+    return SeparateDocument(session=take.session, file=take.song, take=document, job=document.jobs[0])
+
+
+def _begin(studio: Studio, incoming: Incoming, title: str, asked: list[object], model: str | None) -> TakeRow:
+    """Keep session, file and take all at once: whatever ends the server in between leaves none of them."""
+    try:
+        with studio.store.transaction():
+            session = begin_session(studio, title)
+            file = keep_upload(studio, incoming.row(session.id, title), incoming.place)
+            return takes.begin_take(studio, session.id, _body(file.id, asked, model))
+    except BaseException:
+        studio.remove_orphans()
+        raise
 
 
 def _asked(*, prompts: str | None, task: str | None, label: str | None, targets: str | None) -> list[object]:
@@ -139,4 +147,5 @@ def _body(song: str, asked: list[object], model: str | None) -> NewTake:
 
 def _check(studio: Studio, asked: list[object], model: str | None) -> None:
     """Refuse what cannot be separated before the song is on its way."""
+    check_sessions(studio)
     studio.catalog.choose(load_targets(tuple(_body("0" * 32, asked, model).targets)), model, DEFAULTS)

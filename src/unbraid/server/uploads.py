@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,6 +55,10 @@ class Incoming:
     def sha256(self) -> str:
         """Of all bytes."""
         return self._hash.hexdigest()
+
+    def row(self, session_id: str, name: str) -> FileRow:
+        """Return it as a file of a session."""
+        return FileRow(new_id(), session_id, name, size_bytes=self.size, sha256=self.sha256)
 
     async def take(self, request: Request) -> None:
         """Store the body of a request.
@@ -109,6 +114,18 @@ async def receive_file(studio: Studio, session_id: str, name: str, request: Requ
     """
     name = shown_name(name)
     room = await run_in_threadpool(check_room, studio, session_id)
+    async with arriving(studio, name, request, room=room) as incoming:
+        return await run_in_threadpool(keep_upload, studio, incoming.row(session_id, name), incoming.place)
+
+
+@asynccontextmanager
+async def arriving(studio: Studio, name: str, request: Request, *, room: int) -> AsyncIterator[Incoming]:
+    """Store the body of a request as long as the block lasts; what has been kept by then stays.
+
+    Raises:
+        TooLarge: if it is larger than one file may be.
+        QuotaExceeded: if it takes more than ``room`` bytes.
+    """
     limits = studio.limits
     too_large: TooLarge | QuotaExceeded = TooLarge(
         f"{name} is larger than the limit of {in_words(limits.upload_bytes)} (--max-upload): "
@@ -119,8 +136,7 @@ async def receive_file(studio: Studio, session_id: str, name: str, request: Requ
     incoming = Incoming(studio, most=min(limits.upload_bytes, room), too_large=too_large)
     try:
         await incoming.take(request)
-        row = FileRow(new_id(), session_id, name, size_bytes=incoming.size, sha256=incoming.sha256)
-        return await run_in_threadpool(keep_upload, studio, row, incoming.place)
+        yield incoming
     finally:
         await run_in_threadpool(remove, incoming.place)
 
