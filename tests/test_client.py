@@ -19,7 +19,7 @@ from studio_server import PROMPTS, serving, wav_bytes
 
 from unbraid.client import Studio
 from unbraid.errors import Cancelled, GuideError, UnbraidError
-from unbraid.models.queries import Query, save_query, tensors_sha256
+from unbraid.models.queries import Query, load_query, save_query, tensors_sha256
 from unbraid.server.security import Door
 from unbraid.zoo import load_model
 
@@ -47,7 +47,7 @@ def song(tmp_path):
 def test_a_song_is_separated_and_downloaded(studio, song, tmp_path):
     told = []
     job = studio.separate(song, PROMPTS, model="debug")
-    assert studio.wait(job, progress=told.append, timeout=60)["state"] == "done"
+    assert studio.wait(job, progress=told.append, timeout=600)["state"] == "done"
     assert told[-1] == 1.0
     paths = studio.download(job, tmp_path / "stems", container="flac")
     assert [path.name for path in paths] == ["vocals.flac", "drums.flac", "residual.flac"]
@@ -68,7 +68,44 @@ def test_a_taught_label_may_be_a_file_of_this_machine(studio, song, debug_weight
     label = tmp_path / "riff.unbraid"
     save_query(Query("riff", "debug", tensors_sha256(model), torch.zeros(model.query_size)), label)
     job = studio.separate(song, [{"kind": "taught", "name": "riff", "file": str(label)}])
-    assert [stem["name"] for stem in studio.wait(job, timeout=60)["stems"]] == ["riff", "residual"]
+    assert [stem["name"] for stem in studio.wait(job, timeout=600)["stems"]] == ["riff", "residual"]
+
+
+def test_a_sound_is_taught_with_files_of_this_machine(studio, song, tmp_path):
+    session, told = studio.begin_session("lessons"), []
+    label = studio.teach(session, "riff", [{"file": str(song), "start": 0.25, "stop": 0.75}, {"file": str(song)}])
+    assert label["state"] == "teaching"
+    label = studio.wait_for_label(label, progress=told.append, timeout=600)
+    assert (label["label"]["name"], told[-1]) == ("riff", 1.0)
+    path = studio.save_label(label, tmp_path / "riff.unbraid")
+    assert [one["duration"] for one in load_query(path).facts["examples"]] == [0.5, 1.0]
+    studio.cancel_label(label)
+    with pytest.raises(UnbraidError, match="no such file"):
+        studio.save_label(label, tmp_path / "again.unbraid")
+    assert [one.name for one in tmp_path.glob("again*")] == []
+
+
+def test_a_lesson_is_told_of_and_cancelled(studio, song):
+    session = studio.begin_session("cancelled")
+    label = studio.teach(session, "riff", [{"file": str(song)}], model="debug")  # is tuned for a while
+    with pytest.raises(TimeoutError, match=r"riff\.unbraid is still teaching"):
+        studio.wait_for_label(label, timeout=0.0)
+    studio.cancel_label(label)
+    with pytest.raises(UnbraidError, match="no such file"):
+        studio.wait_for_label(label)
+    with pytest.raises(GuideError, match="cannot be taught"):
+        studio.teach(session, "riff", [{"file": str(song)}], model="guidesep-small")
+
+
+def test_examples_that_cannot_be_read_or_teach_nothing_are_told(studio, tmp_path):
+    session = studio.begin_session("failures")
+    (tmp_path / "broken.wav").write_bytes(b"RIFF" + b"nonsense" * 40)
+    with pytest.raises(UnbraidError, match=r"broken\.wav"):
+        studio.teach(session, "riff", [{"file": str(tmp_path / "broken.wav")}])
+    soundfile.write(tmp_path / "silence.wav", torch.zeros(16000).numpy(), 8000)
+    label = studio.teach(session, "riff", [{"file": str(tmp_path / "silence.wav")}])
+    with pytest.raises(UnbraidError, match="silen"):
+        studio.wait_for_label(label, timeout=600)
 
 
 def test_errors_are_those_of_the_library(studio, song):
@@ -140,17 +177,19 @@ def test_an_answer_that_breaks_off_is_told(answer):
         studio.models()
 
 
-def test_the_example_of_the_docs_runs(server, song, monkeypatch, tmp_path, capsys):
-    """With the shipped model in place of the debug one, on a short song."""
+def test_the_examples_of_the_docs_run(server, monkeypatch, tmp_path, capsys):
+    """With the shipped models in place of the debug one, on a short song."""
     page = (Path(__file__).parents[1] / "docs" / "server.md").read_text(encoding="utf-8")
-    [snippet] = re.findall(r"```py\n(.*?)```", page, flags=re.DOTALL)
+    snippet = "".join(re.findall(r"```py\n(.*?)```", page, flags=re.DOTALL))
     address = str(server.http.base_url).rstrip("/")
     snippet = snippet.replace('Studio("http://127.0.0.1:8642")', f"Studio({address!r}, token={TOKEN!r})")
     assert TOKEN in snippet
     monkeypatch.chdir(tmp_path)
-    song.rename(tmp_path / "song.mp3")
+    (tmp_path / "song.mp3").write_bytes(wav_bytes(13.0))
     exec(snippet, {})
     assert capsys.readouterr().out.split() == ["stems/vocals.wav", "stems/drums.wav", "stems/residual.wav"]
+    assert load_query(tmp_path / "riff.unbraid").name == "riff"
+    assert sorted(path.name for path in (tmp_path / "riff").iterdir()) == ["residual.wav", "riff.wav"]
 
 
 def test_the_short_way_is_one_request(server):

@@ -1,4 +1,4 @@
-"""A studio's server from Python, with the standard library alone: upload, separate, wait, download.
+"""A studio's server from Python, with the standard library alone: upload, separate, teach, wait, download.
 
 The routes are those of docs/server.md; documents are plain dictionaries.
 """
@@ -23,6 +23,7 @@ from unbraid import errors
 from unbraid.errors import Cancelled, UnbraidError
 
 Document = dict[str, Any]
+_UNDER_WAY = frozenset({"waiting", "running", "analyzing", "teaching"})
 _FILE_KEYS = frozenset({"file", "positive", "negative"})
 _POLL_SECONDS = 0.5
 _FORBIDDEN = str.maketrans(dict.fromkeys([*'<>:"/\\|?*', *map(chr, range(32))], "_"))
@@ -131,20 +132,10 @@ class Studio:
         Raises:
             UnbraidError: if it failed; `Cancelled`, if somebody stopped it; `TimeoutError`, if it takes too long.
         """
-        until = None if timeout is None else time.monotonic() + timeout
-        while True:
-            job = self.job(job["id"])
-            if progress is not None:
-                progress(job["progress"])
-            if job["state"] == "done":
-                return job
-            if job["state"] == "failed":
-                raise UnbraidError(job["error"])
-            if job["state"] == "cancelled":
-                raise Cancelled(job["error"] or "the job was cancelled")
-            if until is not None and time.monotonic() > until:
-                raise TimeoutError(f"the job is still {job['state']} after {timeout:g} s")
-            time.sleep(_POLL_SECONDS)
+        job = self._settled("jobs", job["id"], "the job", progress=progress, timeout=timeout)
+        if job["state"] == "cancelled":
+            raise Cancelled(job["error"] or "the job was cancelled")
+        return job
 
     def download(
         self, job: Document, folder: str | os.PathLike[str], *, container: str | None = None, depth: str | None = None
@@ -169,6 +160,67 @@ class Studio:
             written.append(path)
         return written
 
+    def teach(
+        self,
+        session: str,
+        name: str,
+        positive: Sequence[Document],
+        *,
+        negative: Sequence[Document] = (),
+        model: str | None = None,
+    ) -> Document:
+        """Begin to teach a sound under a name, and return the file that will be its taught label.
+
+        Args:
+            session: id.
+            name: of the sound, from then on.
+            positive: recordings of it, ``{"file": …}``, or a part of one, ``{"file": …, "start": 12, "stop": 16}``;
+                files are ids, or paths of files on this machine, which are uploaded.
+            negative: recordings of what it is not.
+            model: a name; None is one that is done at once.
+        """
+        sides = {"positive": list(positive), "negative": list(negative)}
+        body: Document = {"name": name, "model": model} | self._with_uploads(session, sides)
+        for example in (*body["positive"], *body["negative"]):
+            self._settled("files", example["file"], "the example")
+        label: Document = self._json("POST", f"/api/sessions/{quote(session, safe='')}/files/taught", body)
+        return label
+
+    def wait_for_label(
+        self, label: Document, *, progress: Callable[[float], None] | None = None, timeout: float | None = None
+    ) -> Document:
+        """Wait until a sound is taught, and return its label, whose id can be the file of a taught guide.
+
+        Args:
+            label: from `teach`.
+            progress: called with the fraction done.
+            timeout: in seconds; None waits for ever.
+
+        Raises:
+            UnbraidError: if it failed, or was cancelled; `TimeoutError`, if it takes too long.
+        """
+        return self._settled("files", label["id"], f"the label {label['name']}", progress=progress, timeout=timeout)
+
+    def cancel_label(self, label: Document) -> None:
+        """Stop teaching a sound; of one that is taught, remove the label.
+
+        Args:
+            label: from `teach`.
+        """
+        self._open("DELETE", f"/api/files/{quote(label['id'], safe='')}").close()
+
+    def save_label(self, label: Document, path: str | os.PathLike[str]) -> Path:
+        """Wait until a sound is taught, and write its label to a file, as `unbraid teach` does.
+
+        Args:
+            label: from `teach`.
+            path: of the file, such as ``riff.unbraid``.
+        """
+        label = self.wait_for_label(label)
+        with self._open("GET", f"/api/files/{quote(label['id'], safe='')}/content") as answer:
+            _store(answer, Path(path))
+        return Path(path)
+
     def _with_uploads(self, session: str, value: Any) -> Any:
         """Upload the files of this machine that guides name, and put their ids in place of them."""
         if isinstance(value, list):
@@ -182,12 +234,30 @@ class Studio:
             for key, one in value.items()
         }
         if sent.get("kind") == "taught":
-            self._wait_until_read(str(sent.get("file")))
+            self._settled("files", str(sent.get("file")), "the label")  # until then nobody knows whose it is
         return sent
 
-    def _wait_until_read(self, file: str) -> None:
-        """Wait until the server knows which model a taught label is for."""
-        while self._json("GET", f"/api/files/{quote(file, safe='')}")["state"] == "analyzing":
+    def _settled(
+        self,
+        kind: str,
+        thing: str,
+        what: str,
+        *,
+        progress: Callable[[float], None] | None = None,
+        timeout: float | None = None,
+    ) -> Document:
+        """Wait until nothing more happens to a job or a file, and return it unless it failed."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            found: Document = self._json("GET", f"/api/{kind}/{quote(thing, safe='')}")
+            if progress is not None:
+                progress(found["progress"])
+            if found["state"] == "failed":
+                raise UnbraidError(found["error"])
+            if found["state"] not in _UNDER_WAY:
+                return found
+            if until is not None and time.monotonic() > until:
+                raise TimeoutError(f"{what} is still {found['state']} after {timeout:g} s")
             time.sleep(_POLL_SECONDS)
 
     def _json(self, method: str, where: str, body: Document | BinaryIO | None = None) -> Any:
