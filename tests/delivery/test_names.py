@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unbraid.delivery.names import NameTemplate, check_distinct, file_name
+from unbraid.delivery.names import NameTemplate, check_distinct, file_name, free_name
 from unbraid.errors import GuideError, SettingsError
 
 
@@ -98,3 +98,12 @@ def test_a_name_too_long_for_a_file_is_refused_before_any_work():
     check_distinct([("é" * 100, template.stem("", "é" * 100))])
     with pytest.raises(GuideError, match="too long for a file: give the target a shorter one"):
         check_distinct([("é" * 101, template.stem("", "é" * 101))])
+
+
+@given(st.lists(st.sampled_from(["a.wav", "A.wav", "a-2.wav", "a/b", "a:b", ".wav", "noise"]), max_size=12))
+def test_free_names_lie_side_by_side(names):
+    taken = []
+    for name in names:
+        taken.append(free_name(name, taken))
+        assert file_name(taken[-1]) == taken[-1]
+    assert len({name.casefold() for name in taken}) == len(names)

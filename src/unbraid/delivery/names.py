@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 
 from unbraid.errors import GuideError, SettingsError
 
@@ -64,6 +64,20 @@ def file_name(name: str) -> str:
     if name.startswith(".") or name.partition(".")[0].casefold() in _DEVICES:
         name = f"_{name.lstrip('.')}"
     return name or "_"
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Make a file's name that none of some others is, also where the file system does not tell A from a.
+
+    Example:
+        >>> free_name("lead.wav", []), free_name("LEAD.wav", ["lead.wav", "lead-2.wav"])
+        ('lead.wav', 'LEAD-3.wav')
+    """
+    path, known = PurePath(file_name(name)), {one.casefold() for one in taken}
+    number, free = 2, path.name
+    while free.casefold() in known:
+        free, number = f"{path.stem}-{number}{path.suffix}", number + 1
+    return free
 
 
 def check_distinct(stems: Iterable[tuple[str, PurePosixPath]]) -> None:

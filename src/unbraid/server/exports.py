@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,7 +19,7 @@ from torch import Tensor
 from unbraid.audio.encoding import Encoding, check_holds, output_encoding
 from unbraid.audio.stem_mp4 import N_STEMS, write_stem_mp4
 from unbraid.audio.writing import AudioWriter
-from unbraid.delivery.names import file_name
+from unbraid.delivery.names import free_name
 from unbraid.errors import AudioWriteError, UnbraidError
 from unbraid.separation import residual_of
 from unbraid.server.folder import new_id, remove
@@ -150,9 +150,9 @@ def write_zip(stems: Stems, description: dict[str, Any], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{new_id()}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for index, name in enumerate(_distinct(stems.names)):
+        for index, name in enumerate(stems.names):
             made = write_stem(stems, index, folder)
-            archive.write(made, f"{name}{made.suffix}")
+            archive.write(made, free_name(f"{name}{made.suffix}", archive.namelist()))
             made.unlink()
         archive.writestr("take.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
     return path
@@ -178,14 +178,3 @@ def _residual(stems: Stems) -> Iterator[Tensor]:
     sources = [stem.blocks() for stem in stems.stems]
     for mixture in stems.song.blocks(stems.start, stems.start + stems.sound.sound.n_samples):
         yield residual_of(mixture, [next(blocks) for blocks in sources])
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Return file names for stems, each once whatever the file system thinks of A and a."""
-    found: list[str] = []
-    for name in map(file_name, names):
-        number, free = 2, name
-        while free.casefold() in {one.casefold() for one in found}:
-            free, number = f"{name}-{number}", number + 1
-        found.append(free)
-    return found

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from unbraid.delivery.names import file_name
+from unbraid.delivery.names import free_name
 from unbraid.guides.kinds import Examples, Guide, Label, Mask, Mimicry, Prompts, Score, Span, Target
 from unbraid.guides.spec import (
     ExamplesSpec,
@@ -42,7 +42,7 @@ _ELSEWHERE = (*_DRAWS, *CHOOSING)
 def code_of(studio: Studio, take: TakeRow) -> CodeDocument:
     """Return how to make a take again."""
     rows = studio.store.files_of_take(take.id)
-    names = _distinct({row.id: row.name for row in rows})
+    names = _side_by_side({row.id: row.name for row in rows})
     request = read_request_spec(take.targets)
     source = PurePath(studio.catalog.offer(take.model).source).name
     writer = _Writer(names)
@@ -65,15 +65,11 @@ def code_of(studio: Studio, take: TakeRow) -> CodeDocument:
     )
 
 
-def _distinct(names: dict[str, str]) -> dict[str, str]:
+def _side_by_side(names: dict[str, str]) -> dict[str, str]:
     """Give files names that lie side by side in one folder."""
     found: dict[str, str] = {}
     for file_id, name in names.items():
-        base, number = PurePath(file_name(name)), 2
-        free = str(base)
-        while free.casefold() in {one.casefold() for one in found.values()}:
-            free, number = f"{base.stem}-{number}{base.suffix}", number + 1
-        found[file_id] = free
+        found[file_id] = free_name(name, found.values())
     return found
 
 
