@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
@@ -112,6 +113,16 @@ def known_priors() -> dict[str, PriorFile]:
             continue
         found[prior.name] = prior
     return found
+
+
+def state_of_priors() -> tuple[tuple[str, int, int], ...]:
+    """Return what changes whenever a file in the user's folder comes, goes or is replaced: names, times and sizes."""
+    states = []
+    for path in _files():
+        with suppress(OSError):  # it has just gone
+            told = path.stat()
+            states.append((path.name, told.st_mtime_ns, told.st_size))
+    return tuple(states)
 
 
 def damaged_priors() -> list[str]:

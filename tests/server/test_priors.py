@@ -10,12 +10,13 @@ import torch
 from studio_server import RATE, wav_bytes
 
 import unbraid
-from unbraid import Audio, Label
+from unbraid import Audio, Label, priors
 from unbraid.cli.request import read_priors
-from unbraid.models.instglow import choose_search
+from unbraid.models.instglow import PRIORS, Instglow, InstglowConfig, choose_search
 from unbraid.server.catalog import Catalog
 from unbraid.server.schemas import NewTake
 from unbraid.server.shelf import ModelChoice
+from unbraid.zoo import save_weights
 
 VOCALS = [{"kind": "label", "name": "vocals"}]
 QUICK = {"priors": ["vocals", "drums", "residual"], "search": "quick"}
@@ -119,3 +120,31 @@ def test_fewer_priors_take_less_memory():
     two = offer.chosen(ModelChoice.of({"priors": ["vocals", "drums"]}, "instglow"))
     assert 0 < two.n_bytes < 0.4 * offer.n_bytes
     assert offer.chosen(ModelChoice("instglow")).n_bytes == offer.n_bytes
+
+
+def save_prior(folder, name, *, seed=0):
+    """Save an untrained small prior."""
+    torch.manual_seed(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_weights(Instglow(InstglowConfig(names=(name,), priors=(PRIORS["debug"],))), folder / f"{name}.safetensors")
+
+
+def test_the_catalog_notices_what_comes_to_the_library(monkeypatch, tmp_path):
+    monkeypatch.setenv("UNBRAID_LIBRARY", str(tmp_path))
+    monkeypatch.setattr(priors, "SHIPPED", {})
+    folder, seen = tmp_path / "priors", []
+    for name in ("kazoo", "theremin"):
+        save_prior(folder, name)
+    catalog = Catalog()
+    first = catalog.offer("instglow")
+    assert catalog.offer("instglow") is first
+    assert first.priors == ("kazoo", "theremin")
+    save_prior(folder, "zither")
+    seen.append(catalog.offer("instglow"))
+    assert seen[-1].priors == ("kazoo", "theremin", "zither")
+    assert seen[-1].chosen(ModelChoice("instglow", ("kazoo", "zither"))).vocabulary == ("kazoo", "zither")
+    (folder / "zither.safetensors").unlink()
+    save_prior(folder, "kazoo", seed=1)
+    seen.append(catalog.offer("instglow"))
+    assert seen[-1].priors == ("kazoo", "theremin")
+    assert len({first.sha256, *(one.sha256 for one in seen)}) == 3

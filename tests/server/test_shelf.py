@@ -71,3 +71,12 @@ def test_a_model_that_cannot_be_loaded_leaves_nothing():
     with pytest.raises(OSError, match="a"):
         use(shelf, "a")
     assert len(shelf) == 0
+
+
+def test_other_weights_in_place_of_the_old_ones_are_another_model():
+    load = Loader()
+    shelf = Shelf(load, most_bytes=2 * SIZE)
+    for sha256 in ("old", "new", "new"):
+        with shelf.lend(ModelChoice.of({}, "a", sha256), n_bytes=SIZE):
+            pass
+    assert load.loaded == ["a", "a"]

@@ -18,7 +18,7 @@ from unbraid.models.instglow import Instglow, choose_search
 from unbraid.models.instglow_search import SEARCHES
 from unbraid.models.queries import tensors_sha256
 from unbraid.models.separator import Sampling, Separator
-from unbraid.priors import RESIDUAL, find_priors
+from unbraid.priors import RESIDUAL, find_priors, state_of_priors
 from unbraid.separation import Settings
 from unbraid.server.labels import LabelFacts
 from unbraid.server.shelf import ModelChoice, bytes_of
@@ -152,6 +152,8 @@ class Offer:
 class Catalog:
     """All models that ship, and those that the server was started with; each is looked at once.
 
+    Only what is put together of priors is looked at again, when those in the library have changed.
+
     Args:
         extra: weights files, or taught labels (``.unbraid``); each is called after its file.
 
@@ -164,6 +166,7 @@ class Catalog:
     def __init__(self, extra: Sequence[Path] = ()) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, Offer] = {}
+        self._priors = state_of_priors()
         self._sources = {entry.name: entry.name for entry in ZOO.values() if entry.ships}
         for path in extra:
             if path.stem in self._sources:
@@ -184,6 +187,9 @@ class Catalog:
         if name not in self._sources:
             raise ModelError(f"there is no model {name[:80]!r} here: choose one of {', '.join(self._sources)}")
         with self._lock:
+            if name == PRIOR_SYSTEM and (priors := state_of_priors()) != self._priors:
+                self._priors = priors
+                self._known.pop(name, None)
             if name not in self._known:
                 self._known[name] = _look(name, self._sources[name])
             return self._known[name]

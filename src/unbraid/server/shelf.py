@@ -21,14 +21,16 @@ class ModelChoice:
         source: what `zoo.load_model` takes; empty while it is not known.
         priors: that take part, of a model that is made of them; None is all.
         search: how they search; None is as usual.
+        sha256: of the weights, so that others in place of them are another model.
     """
 
     source: str = ""
     priors: tuple[str, ...] | None = None
     search: str | None = None
+    sha256: str = ""
 
     @classmethod
-    def of(cls, settings: dict[str, Any], source: str = "") -> ModelChoice:
+    def of(cls, settings: dict[str, Any], source: str = "", sha256: str = "") -> ModelChoice:
         """Return what the settings of a take choose.
 
         Example:
@@ -36,7 +38,7 @@ class ModelChoice:
             ('vocals', 'drums')
         """
         priors = settings.get("priors")
-        return cls(source, None if priors is None else tuple(priors), settings.get("search"))
+        return cls(source, None if priors is None else tuple(priors), settings.get("search"), sha256)
 
 
 @dataclass(eq=False)

@@ -216,7 +216,7 @@ class Studio:
             return None
         song = documents.file_sound(self, next(row for row in needed if row.id == take.song))
         offer = self.catalog.offer(take.model)
-        choice = ModelChoice.of(take.settings, offer.source)
+        choice = ModelChoice.of(take.settings, offer.source, offer.sha256)
         return Order(
             token=token,
             folder=folder,
