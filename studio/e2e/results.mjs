@@ -237,13 +237,14 @@ async function moreOut({ page, url, shot }) {
 async function cancel({ page, url, shot }) {
   await page.keyboard.press("Escape");
   await button(page, "Remove vocals").click();
+  await page.getByLabel("Model").selectOption("guidesep-small"); // diffusion takes its time
+  await page.getByLabel("Model").blur();
   await page.keyboard.press("r");
   await drag(page, SPECTROGRAM, [
     [0.2, 0.6],
     [0.6, 0.9],
   ]);
   await page.keyboard.press("v");
-  await page.getByLabel("Model").selectOption("guidesep-small"); // diffusion takes its time
   await page.getByText("How guidesep-small draws").click();
   await page.getByLabel("candidates").fill("8");
   await page.getByLabel("candidates").press("Tab");

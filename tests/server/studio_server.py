@@ -74,7 +74,7 @@ class Client:
             f"/api/takes/{take}", lambda one: all(job["state"] not in {"waiting", "running"} for job in one["jobs"])
         )
 
-    def until(self, where, holds, seconds=60.0):
+    def until(self, where, holds, seconds=600.0):
         deadline = time.monotonic() + seconds
         while not holds(found := self.get(where).json()):
             assert time.monotonic() < deadline, found
@@ -94,7 +94,7 @@ def serving(data_dir, weights, *, door=None, headers=None, models_bytes=1 << 30,
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, headers=headers) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600, headers=headers) as http:
             yield Client(http, data_dir, studio)
     finally:
         studio.bus.close()

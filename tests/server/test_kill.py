@@ -25,7 +25,7 @@ def running(data_dir, weights):
         line = process.stderr.readline()
         match = re.search(r"http://127\.0\.0\.1:\d+/", line)
         assert match, line + process.stderr.read()
-        with httpx.Client(base_url=match[0], timeout=60) as http:
+        with httpx.Client(base_url=match[0], timeout=600) as http:
             yield process, Client(http, data_dir)
     finally:
         process.kill()
@@ -54,7 +54,7 @@ def kill(process):
     below = descendants(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait(30)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while any(is_there(pid) for pid in below):
         assert time.monotonic() < deadline, "processes are left behind"
         time.sleep(0.05)
