@@ -327,6 +327,7 @@ async function errors({ page, out, shot }) {
   const { writeFileSync } = await import("node:fs");
   writeFileSync(join(out, "broken.wav"), "this is no sound");
   const complained = page.locator(".problem").first();
+  await page.getByLabel("Model").selectOption("");
   await drop(page, ".example-side.positive", [join(out, "broken.wav")]);
   await complained.waitFor();
   await shot("error");
