@@ -53,9 +53,9 @@ def test_a_network_in_eight_bits_is_a_weights_file_like_others(tmp_path) -> None
 def test_missing_scales_are_a_damaged_file(tmp_path) -> None:
     from safetensors.torch import save_file
 
-    path = tmp_path / "model.safetensors"
-    save_weights(Tuss(PRESETS["tuss-debug"]), path, dtype=torch.int8)
-    header, tensors = read_file(path)
+    whole, path = tmp_path / "whole.safetensors", tmp_path / "model.safetensors"
+    save_weights(Tuss(PRESETS["tuss-debug"]), whole, dtype=torch.int8)
+    header, tensors = read_file(whole)
     lost = next(key for key in tensors if key.endswith(".scales"))
     save_file({key: value for key, value in tensors.items() if key != lost}, path, metadata=header)
     with pytest.raises(ModelError, match="damaged weights file"):
