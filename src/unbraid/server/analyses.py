@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from unbraid.server import analysis
+from unbraid.server.file_queue import MAX_ATTEMPTS, FileQueue
 from unbraid.server.folder import DataFolder
 from unbraid.server.limits import Limits
 from unbraid.server.processes import begin, messages
 from unbraid.server.store import Store
 
-MAX_ATTEMPTS = 3
 _TOLD_STEPS = 50  # of progress, for one file
 _log = logging.getLogger(__name__)
 
 
-class Analyses:
+class Analyses(FileQueue):
     """Looks at files, and stores what they are.
 
     Args:
@@ -38,26 +37,10 @@ class Analyses:
         changed: Callable[[str], None],
         at_once: int = 2,
     ) -> None:
-        self._store = store
+        super().__init__(store, state="analyzing", at_once=at_once)
         self._folder = folder
         self._limits = limits
         self._changed = changed
-        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="analysis")
-        self._is_closed = False
-
-    def start(self) -> None:
-        """Look at what had not been looked at."""
-        for row in self._store.files_in_state("analyzing"):
-            self.submit(row.id)
-
-    def submit(self, file_id: str) -> None:
-        """Look at a file when its turn comes."""
-        self._pool.submit(self._run, file_id)
-
-    def close(self) -> None:
-        """Stop at once; the next start looks again."""
-        self._is_closed = True
-        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, file_id: str) -> None:
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,6 +18,7 @@ from unbraid.audio.signal import Audio
 from unbraid.errors import UnbraidError
 from unbraid.guides.kinds import Examples
 from unbraid.models.queries import save_query
+from unbraid.server.file_queue import MAX_ATTEMPTS, FileQueue
 from unbraid.server.folder import ORIGINAL, DataFolder, size_of
 from unbraid.server.labels import keep_facts
 from unbraid.server.processes import begin, messages
@@ -29,7 +29,6 @@ from unbraid.server.store import Store
 from unbraid.teaching import teach
 from unbraid.zoo import load_model
 
-MAX_ATTEMPTS = 3
 _PATIENCE = 1800.0  # seconds without a word
 _log = logging.getLogger(__name__)
 
@@ -96,7 +95,7 @@ def main(connection: Connection, lesson: Lesson) -> None:
         connection.send(("failed", f"the label cannot be stored ({error.strerror}): free some space"))
 
 
-class Lessons:
+class Lessons(FileQueue):
     """Teaches what waits to be taught, and stores what comes of it.
 
     Args:
@@ -114,27 +113,11 @@ class Lessons:
         lesson: Callable[[FileRow], Lesson],
         changed: Callable[[str], None],
     ) -> None:
-        self._store = store
+        super().__init__(store, state="teaching", at_once=1)
         self._folder = folder
         self._lesson = lesson
         self._changed = changed
         self._progress: dict[str, float] = {}
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="lesson")
-        self._is_closed = False
-
-    def start(self) -> None:
-        """Teach what had not been taught."""
-        for row in self._store.files_in_state("teaching"):
-            self.submit(row.id)
-
-    def submit(self, file_id: str) -> None:
-        """Teach a label when its turn comes."""
-        self._pool.submit(self._run, file_id)
-
-    def close(self) -> None:
-        """Stop at once; the next start teaches again."""
-        self._is_closed = True
-        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def progress(self, file_id: str) -> float:
         """Return the fraction done."""
@@ -183,7 +166,7 @@ class Lessons:
     def _is_wanted(self, file_id: str) -> bool:
         """Whether nobody has removed it, which is how a lesson is cancelled."""
         try:
-            return self._store.file(file_id).state == "teaching"
+            return self._store.file(file_id).state == self._state
         except NotFound:
             return False
 
